@@ -1,0 +1,409 @@
+"""Printing a plan as Python source, and the primitives as most array libraries spell them.
+
+A backend is a subclass of `Backend`: a method for each primitive that is spelled differently, and the
+names that generated code may use. `Printer` does what is the same for all: unpacking shapes, sizes and
+checks, naming values, and writing a value that is used once where it is used.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from wirework.notation.sizes import Assign, Atom, Check, Dim, Given, Length, Size, Var, atoms, code
+from wirework.plan import Plan, Step
+
+LINE = 96
+SHORT = 24  # what is longer may be given a name of its own
+OPERATORS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "floor_divide": "//",
+    "power": "**", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==",
+    "not_equal": "!=",
+}  # fmt: skip
+SIZE_OPTIONS = ("shape", "sizes", "start", "stop", "length", "costs")
+
+
+class Backend:
+    """The primitives in NumPy's spelling, with `xp` for the namespace.
+
+    Methods take the source of each argument and give the source of the result. Axes are integers, sizes
+    are source.
+    """
+
+    name = "numpy"
+    xp = "np"
+    fused: frozenset[str] = frozenset()  # primitives that replace several steps here
+
+    def names(self) -> Mapping[str, Any]:
+        """What generated code may use, by name."""
+        raise NotImplementedError
+
+    def owns(self, kind: type) -> bool:
+        """Whether arrays of this type belong to this backend."""
+        raise NotImplementedError
+
+    def cast_input(self, name: str, like: str) -> str:
+        """A NumPy array as an array of this backend, beside another one."""
+        raise NotImplementedError
+
+    # -- views ---------------------------------------------------------------------------------------
+
+    def reshape(self, x: str, shape: Sequence[str]) -> str:
+        return f"{x}.reshape({listed(shape)})"
+
+    def permute(self, x: str, order: Sequence[int]) -> str:
+        return f"{x}.transpose({listed(order)})"
+
+    def expand(self, x: str, shape: Sequence[str]) -> str:
+        return f"{self.xp}.broadcast_to({x}, {tupled(shape)})"
+
+    def unsqueeze(self, x: str, axes: Sequence[int]) -> str:
+        return f"{x}[{listed('None' if i in axes else ':' for i in range(max(axes) + 1))}]"
+
+    def squeeze(self, x: str, axes: Sequence[int]) -> str:
+        return f"{x}.squeeze({one_or_tuple(axes)})"
+
+    def diagonal(self, x: str, axis1: int, axis2: int) -> str:
+        return f"{x}.diagonal(0, {axis1}, {axis2})"
+
+    def narrow(self, x: str, axis: int, start: str, stop: str) -> str:
+        place = f"{'' if start == '0' else start}:{stop}"
+        return f"{x}[{listed([*[':'] * axis, place])}]"
+
+    def select(self, x: str, axis: int, index: int) -> str:
+        return f"{x}[{listed([*[':'] * axis, index])}]" if axis else f"{x}[{index}]"
+
+    def concat(self, *parts: str, axis: int) -> str:
+        return f"{self.xp}.concatenate([{listed(parts)}], {axis})"
+
+    def stack(self, *parts: str, axis: int) -> str:
+        return f"{self.xp}.stack([{listed(parts)}], {axis})"
+
+    # -- elementwise ---------------------------------------------------------------------------------
+
+    def elementwise(self, *operands: str, function: str, scalars: Sequence[int]) -> str:
+        if function in OPERATORS:
+            return "(" + f" {OPERATORS[function]} ".join(operands) + ")"
+        first, *rest = operands
+        if function == "where":
+            return f"{self.xp}.where({listed(operands)})"
+        for other in rest:
+            first = f"{self.xp}.{function}({first}, {other})"
+        return first
+
+    def floating(self, x: str) -> str:
+        return f"floating({x})"
+
+    # -- along axes ----------------------------------------------------------------------------------
+
+    def reduce(self, x: str, *options: str, function: str, axes: Sequence[int], keepdims: bool = False) -> str:
+        raise NotImplementedError
+
+    def argreduce(self, x: str, function: str, axis: int) -> str:
+        return f"{x}.{function}({axis})"
+
+    def softmax(self, x: str, axis: int) -> str:
+        return f"softmax({x}, {axis})"
+
+    def log_softmax(self, x: str, axis: int) -> str:
+        return f"log_softmax({x}, {axis})"
+
+    def sort(self, x: str, axis: int) -> str:
+        return f"{self.xp}.sort({x}, {axis})"
+
+    def argsort(self, x: str, axis: int) -> str:
+        return f"{self.xp}.argsort({x}, {axis}, stable=True)"
+
+    def flip(self, x: str, axes: Sequence[int]) -> str:
+        return f"{self.xp}.flip({x}, {tupled(axes)})"
+
+    def roll(self, x: str, shift: str, axes: Sequence[int], several: bool) -> str:
+        shifts = shift if several or len(axes) == 1 else tupled([shift] * len(axes))
+        return f"{self.xp}.roll({x}, {shifts}, {one_or_tuple(axes) if not several else tupled(axes)})"
+
+    def cumulate(self, x: str, function: str, axis: int) -> str:
+        return f"{x}.{function}({axis})"
+
+    # -- contraction ---------------------------------------------------------------------------------
+
+    def matmul(self, x: str, y: str) -> str:
+        return f"({x} @ {y})"
+
+    def linear(self, x: str, weight: str, bias: str | None = None) -> str:
+        raise NotImplementedError
+
+    def promote(self, *names: str) -> str:
+        """A statement that gives arrays of one dtype, fit for a contraction, the same names."""
+        x = names[0]
+        differ = [f"{x}.dtype != {y}.dtype" for y in names[1:]]
+        test = " or ".join([*differ, f"{x}.dtype == {self.boolean}"])
+        return f"if {test}:\n    {', '.join(names)} = promote({listed(names)})"
+
+    boolean = "bool"
+
+    # -- indexing ------------------------------------------------------------------------------------
+
+    def arange(self, like: str, length: str) -> str:
+        return f"{self.xp}.arange({length})"
+
+    def coordinates(self, x: str) -> str:
+        return f"coordinates({x})"
+
+    def take(self, x: str, *indices: str, start: int) -> str:
+        return f"{x}[{listed([*[':'] * start, *indices])}]"
+
+    def index_put(self, x: str, values: str, *indices: str, mode: str) -> str:
+        return f"index_put({x}, ({', '.join(indices)},), {values}, {mode!r})"
+
+    def unravel(self, index: str, sizes: Sequence[str], axis: int) -> str:
+        return f"unravel({index}, {tupled(sizes)}, {axis})"
+
+    def index_array(self, index: str, like: str) -> str:
+        return f"{self.xp}.asarray({index})"
+
+    # -- larger ones, as functions that the backend provides to generated code ---------------------------
+
+    def attention(self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool) -> str:
+        flags = ["causal=True"] * causal + ["grouped=True"] * grouped
+        return f"attention({listed([*arguments[:3], *given(extras, arguments[3:]), *flags])})"
+
+    def conv(
+        self, *arguments: str, extras: Sequence[tuple[str, str]], dims: int, sizes: Sequence[str],
+        transposed: bool, padding: str | None = None,
+    ) -> str:  # fmt: skip
+        options = given([name for name, _ in extras], arguments[2:])
+        options += [f"padding={padding!r}"] if padding else []
+        options += [f"groups={' * '.join(sizes)}"] if sizes else []
+        options += ["transposed=True"] if transposed else []
+        return f"conv({listed([*arguments[:2], *options])})"
+
+    def window(
+        self, *arguments: str, extras: Sequence[tuple[str, str]], axes: Sequence[int], sizes: Sequence[str],
+        padding: str | None = None,
+    ) -> str:  # fmt: skip
+        options = given([name for name, _ in extras], arguments[1:])
+        options += [f"padding={padding!r}"] if padding else []
+        return f"window({listed([arguments[0], tupled(axes), tupled(sizes), *options])})"
+
+    def vmap(self, *arguments: str, where: Sequence[Sequence[bool]]) -> str:
+        return f"vmap(function, {tuple(map(tuple, where))})({listed(arguments)})"
+
+    def call(self, *arguments: str, function: str, **options: Any) -> str:
+        shown = [f"{key}={value}" for key, value in options.items()]
+        return f"{function}({listed([*arguments, *shown])})"
+
+    def entry(self, values: str, index: int) -> str:
+        return f"{values}[{index}]"
+
+    def expect_rank(self, value: str, rank: int) -> str:
+        return f"expect_rank({value}, {rank})"
+
+
+def given(names: Sequence[str], values: Sequence[str]) -> list[str]:
+    """Keyword arguments."""
+    return [f"{name}={value}" for name, value in zip(names, values, strict=True)]
+
+
+def listed(items: Iterable[object]) -> str:
+    """Items as arguments."""
+    return ", ".join(map(str, items))
+
+
+def tupled(items: Iterable[object]) -> str:
+    """Items as a tuple."""
+    found = list(map(str, items))
+    return f"({found[0]},)" if len(found) == 1 else f"({', '.join(found)})"
+
+
+def one_or_tuple(items: Sequence[object]) -> str:
+    """A single item as it is, several as a tuple."""
+    return str(items[0]) if len(items) == 1 else tupled(items)
+
+
+class Printer:
+    """Prints one plan as the source of one function."""
+
+    def __init__(self, plan: Plan, backend: Backend, reserved: Iterable[str]) -> None:
+        self.plan = plan
+        self.backend = backend
+        self.taken = {*reserved, plan.name, "fail", "root", *keyword.kwlist, *keyword.softkwlist}
+        self.lines: list[str] = []
+        self.code: dict[str, str] = {}  # source of each value and argument
+        self.atom_names: dict[Atom, str] = {}
+        self.needed = self.needed_atoms()
+        self.origin = {step.result: step.arguments[0] for step in plan.steps if step.arguments}
+        consuming = [step for step in plan.steps if step.primitive != "promote"]
+        self.uses = Counter(name for step in consuming for name in step.arguments)
+        self.uses.update(plan.outputs)
+        self.measured = {atom.value for atom in self.needed if isinstance(atom, Length)}
+
+    def print(self) -> str:
+        """The source."""
+        parameters = [self.fresh(entry.name) for entry in self.plan.inputs]
+        for entry, name in zip(self.plan.inputs, parameters, strict=True):
+            self.code[entry.name] = name
+        keywords = []
+        for kind, name in self.plan.keywords:
+            keywords.append(self.fresh(name))
+            if kind == "size":
+                self.atom_names[Given(name)] = keywords[-1]
+            else:
+                self.code[name] = keywords[-1]
+        self.arguments = [*parameters, *keywords]
+        self.argument_names = {entry.name for entry in self.plan.inputs}
+        self.unpack_shapes()
+        checks = 0
+        for statement in self.plan.statements:
+            if isinstance(statement, Check):
+                self.check(statement, checks)
+                checks += 1
+            elif Var(statement.name) in self.needed:
+                self.assign(statement)
+        self.make_arrays()
+        for step in self.plan.steps:
+            self.step(step)
+        outputs = [bare(self.code[name]) for name in self.plan.outputs]
+        self.lines.append(f"return {outputs[0] if self.plan.single else tupled(outputs)}")
+        body = "\n".join("    " + line for text in self.lines for line in text.split("\n"))
+        return f"def {self.plan.name}({', '.join(self.arguments)}):\n{body}\n"
+
+    # -- names -----------------------------------------------------------------------------------------
+
+    def fresh(self, wanted: str, other: str = "") -> str:
+        """A name that is not taken, as like `wanted` as can be."""
+        base = re.sub(r"\W", "", wanted)
+        if not base or base[0].isdigit():
+            base = f"n{base}"
+        for name in (base, f"{base}_{other}" if other else base):
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
+        number = 2
+        while f"{base}{number}" in self.taken:
+            number += 1
+        self.taken.add(f"{base}{number}")
+        return f"{base}{number}"
+
+    def atom(self, atom: Atom) -> str:
+        if atom in self.atom_names:
+            return self.atom_names[atom]
+        if isinstance(atom, Length):
+            return f"{self.code[atom.value]}.shape[{atom.index}]"
+        if isinstance(atom, Given):
+            return self.atom_names[Given(atom.name)] + "".join(f"[{index}]" for index in atom.path)
+        raise KeyError(atom)
+
+    def size(self, size: Size) -> str:
+        return code(size, self.atom)
+
+    # -- sizes -----------------------------------------------------------------------------------------
+
+    def needed_atoms(self) -> set[Atom]:
+        """The atoms that checks, steps and factories need, and what these are computed from."""
+        found: set[Atom] = set()
+        for step in self.plan.steps:
+            for option in SIZE_OPTIONS:
+                value = step.options.get(option)
+                if value is not None:
+                    for size in value if isinstance(value, tuple) else (value,):
+                        found.update(atoms(size))
+        for _, shape in self.plan.factories:
+            for size in shape:
+                found.update(atoms(size))
+        for statement in self.plan.statements:
+            if isinstance(statement, Check):
+                found.update(atoms(statement.left))
+                found.update(atoms(statement.right))
+        for statement in reversed(self.plan.statements):
+            if isinstance(statement, Assign) and Var(statement.name) in found:
+                found.update(atoms(statement.size))
+        return found
+
+    def unpack_shapes(self) -> None:
+        for number, entry in enumerate(self.plan.inputs):
+            used = [index for index in range(len(entry.dims)) if Dim(number, index) in self.needed]
+            for index in used:
+                self.atom_names[Dim(number, index)] = self.fresh(entry.dims[index], entry.name)
+            if not used:
+                continue
+            names = [self.atom_names.get(Dim(number, index), "_") for index in range(len(entry.dims))]
+            shape = f"{self.code[entry.name]}.shape"
+            if len(names) > 1 and len(used) == 1:
+                self.lines.append(f"{names[used[0]]} = {shape}[{used[0]}]")
+            else:
+                self.lines.append(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {shape}")
+
+    def assign(self, statement: Assign) -> None:
+        source = self.size(statement.size)
+        self.atom_names[Var(statement.name)] = name = self.fresh(statement.name)
+        self.lines.append(f"{name} = {source}")
+
+    def check(self, check: Check, number: int) -> None:
+        opposite = {"==": "!=", ">=": "<"}[check.relation]
+        test = f"{self.size(check.right)} {opposite} {self.size(check.left)}"
+        if check.relation == ">=":
+            test = f"{self.size(check.left)} < {self.size(check.right)}"
+        self.lines.append(f"if {test}:\n    fail({listed([number, *self.arguments])})")
+
+    def make_arrays(self) -> None:
+        for name, shape in self.plan.factories:
+            made = tupled(map(self.size, shape)) if shape else "()"
+            self.lines.append(f"{self.code[name]} = {self.code[name]}({made})")
+        for name, like in self.plan.casts:
+            self.lines.append(f"{self.code[name]} = {self.backend.cast_input(self.code[name], self.code[like])}")
+
+    # -- steps -----------------------------------------------------------------------------------------
+
+    def step(self, step: Step) -> None:
+        options = {key: self.rendered(key, value) for key, value in step.options.items()}
+        arguments = [self.code[name] for name in step.arguments]
+        if step.primitive == "promote":
+            self.promote(step, arguments)
+            return
+        spell = getattr(self.backend, step.primitive)
+        source = spell(*arguments, **options)
+        if len(source) > LINE:
+            for value in dict.fromkeys(step.arguments):
+                if len(self.code[value]) > SHORT:
+                    self.code[value] = self.named(self.code[value], value)
+            source = spell(*[self.code[name] for name in step.arguments], **options)
+        once = self.uses[step.result] == 1 and step.result not in self.measured
+        self.code[step.result] = source if once else self.named(source, step.result)
+
+    def rendered(self, key: str, value: Any) -> Any:
+        if key not in SIZE_OPTIONS:
+            return value
+        return tuple(map(self.size, value)) if isinstance(value, tuple) else self.size(value)
+
+    def named(self, source: str, value: str) -> str:
+        """Give a value a name: that of the argument it is made from, if that is used for nothing else."""
+        root = value
+        while root in self.origin and self.uses[self.origin[root]] == 1:
+            root = self.origin[root]
+        name = self.code[root] if root in self.argument_names else ""
+        if not name:
+            name = self.fresh("out" if "out" not in self.taken else "value")
+        self.lines.append(f"{name} = {bare(source)}")
+        return name
+
+    def promote(self, step: Step, arguments: list[str]) -> None:
+        """Statements need names for what they change."""
+        for value, source in zip(step.arguments, arguments, strict=True):
+            if not source.isidentifier():
+                self.code[value] = self.named(source, value)
+        self.lines.append(self.backend.promote(*(self.code[value] for value in step.arguments)))
+
+
+def bare(source: str) -> str:
+    """Source without parentheses around the whole of it."""
+    if not (source.startswith("(") and source.endswith(")")):
+        return source
+    depth = 0
+    for index, character in enumerate(source):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0 and index < len(source) - 1:
+            return source
+    return source[1:-1] if not source[1:-1].endswith(",") else source

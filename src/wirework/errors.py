@@ -1,0 +1,94 @@
+"""Every exception of wirework, and how a message with carets is laid out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+Span = tuple[int, int]
+
+
+class WireworkError(ValueError):
+    """What every error of wirework is: a reason, and where in the expression it lies.
+
+    Attributes:
+        reason: one sentence that says what is wrong.
+        expression: the text of the expression at fault, if there is one.
+        spans: the faulty places, as (start, end) offsets into `expression`.
+        notes: further lines: shapes, axis equations, a suggestion.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        expression: str | None = None,
+        spans: Iterable[Span] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
+        self.reason = reason
+        self.expression = expression
+        self.spans = tuple(dict.fromkeys(spans))
+        self.notes = tuple(notes)
+        super().__init__(reason, expression, self.spans, self.notes)
+
+    @property
+    def span(self) -> Span | None:
+        """The first faulty place."""
+        return self.spans[0] if self.spans else None
+
+    def __str__(self) -> str:
+        lines = [self.reason]
+        if self.expression is not None:
+            lines += ["", *underlined(self.expression, self.spans)]
+        if self.notes:
+            lines += ["", *("  " + note for note in self.notes)]
+        return "\n".join(lines)
+
+
+class SyntaxError(WireworkError):
+    """The text is not an expression."""
+
+
+class AxisSizeError(WireworkError):
+    """The size of an axis is contradictory, missing, or not a whole number."""
+
+
+class RankError(WireworkError):
+    """An array has not as many dimensions as its operand, or an ellipsis is ambiguous."""
+
+
+class SemanticError(WireworkError):
+    """The expression is well formed, but does not fit the operation."""
+
+
+class BackendError(WireworkError, TypeError):
+    """The arrays are of the wrong kind: mixed frameworks, none at all, or an unsupported dtype."""
+
+
+class NotSupportedError(WireworkError, TypeError):
+    """The backend cannot do what an option asks for."""
+
+
+class CoordinateError(WireworkError, IndexError):
+    """A coordinate lies outside its axis."""
+
+
+def underlined(text: str, spans: Iterable[Span]) -> list[str]:
+    """The lines of `text`, each followed by a line of carets where a span covers it."""
+    marked = {position for start, end in spans for position in range(start, max(end, start + 1))}
+    lines: list[str] = []
+    offset = 0
+    for line in text.split("\n"):
+        shown = line.replace("\t", " ").replace("\r", " ")
+        carets = "".join("^" if offset + i in marked else " " for i in range(len(line) + 1)).rstrip()
+        lines.append("    " + shown)
+        if carets:
+            lines.append("    " + carets)
+        offset += len(line) + 1
+    return lines
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """' (did you mean ...?)' if one of the candidates is close to `name`, else ''."""
+    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""

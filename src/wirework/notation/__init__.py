@@ -1,0 +1,50 @@
+"""Text -> tree -> bound expression. Knows no tensors and no operations."""
+
+from wirework.notation.bind import Array, Bound, Cat, Kind, Leaf, Rules, bind, coarsen
+from wirework.notation.parse import parse
+from wirework.notation.shorthand import distribute
+from wirework.notation.tree import (
+    Axis,
+    Bracket,
+    Concat,
+    Ellipsis,
+    Expression,
+    Group,
+    Number,
+    Operand,
+    Shorthand,
+    axis_names,
+    bracketed,
+    contains,
+    rebuild,
+    walk,
+    without_brackets,
+)
+
+__all__ = [
+    "Array",
+    "Axis",
+    "Bound",
+    "Bracket",
+    "Cat",
+    "Concat",
+    "Ellipsis",
+    "Expression",
+    "Group",
+    "Kind",
+    "Leaf",
+    "Number",
+    "Operand",
+    "Rules",
+    "Shorthand",
+    "axis_names",
+    "bind",
+    "bracketed",
+    "coarsen",
+    "contains",
+    "distribute",
+    "parse",
+    "rebuild",
+    "walk",
+    "without_brackets",
+]

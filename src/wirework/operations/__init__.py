@@ -1,0 +1,29 @@
+"""What each elementary operation means: its brackets, its vectorisation, its plan. Knows no framework."""
+
+from wirework.operations.adapt import AdaptKind, adapted
+from wirework.operations.along import ALONG
+from wirework.operations.attention import ATTENTION
+from wirework.operations.base import Call, Operation, Option
+from wirework.operations.conv import CONV, WINDOW
+from wirework.operations.dot import DOT
+from wirework.operations.elementwise import ELEMENTWISE
+from wirework.operations.indexing import INDEXING
+from wirework.operations.rearrange import REARRANGE
+from wirework.operations.reduction import REDUCTIONS
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        REARRANGE,
+        *REDUCTIONS,
+        *ELEMENTWISE,
+        DOT,
+        *ALONG,
+        *INDEXING,
+        ATTENTION,
+        CONV,
+        WINDOW,
+    )
+}
+
+__all__ = ["OPERATIONS", "AdaptKind", "Call", "Operation", "Option", "adapted"]

@@ -1,0 +1,203 @@
+"""attention: scaled dot-product attention, as one operation (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wirework.errors import SemanticError
+from wirework.notation import Bound, Bracket, Expression, contains, parse
+from wirework.notation.tree import Axis
+from wirework.operations.base import (
+    Call,
+    Lowering,
+    Operation,
+    Option,
+    brackets_of,
+    monomial,
+    need_output,
+    one_output,
+    wrong_count,
+)
+from wirework.plan import Value
+
+
+EXTRAS = ("mask", "bias", "scale", "softcap", "dropout", "rng")
+
+
+def complete(expression: Expression, call: Call) -> Expression:
+    """Three operands with brackets, and an output."""
+    one_output("attention", expression)
+    need_output("attention", expression)
+    if len(expression.inputs) != len(call.kinds) or len(call.kinds) != 3:
+        if len(expression.inputs) == len(call.kinds):
+            raise SemanticError("attention needs three arrays: queries, keys and values", expression.text)
+        wrong_count("attention", expression, call)
+    queries, keys, values = expression.inputs
+    if not (contains(queries, Bracket) and contains(keys, Bracket) and contains(values, Bracket)):
+        raise SemanticError(
+            "attention needs brackets around the axis that queries and keys are compared over, "
+            "and around the axis of keys",
+            expression.text,
+            [operand.span for operand in expression.inputs if not contains(operand, Bracket)],
+            ['for example "b q (h [d]), b [k] (h [d]), b [k] (h e) -> b q (h e)"'],
+        )
+    return expression
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What each axis is for."""
+
+    batch: tuple[str, ...]  # a loop outside, in at least one of keys and values
+    groups: tuple[str, ...]  # heads of the queries that share keys and values
+    queries: tuple[str, ...]
+    keys: tuple[str, ...]
+    compared: tuple[str, ...]
+    features: tuple[str, ...]  # of the values
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The axes of the scores, in the order in which masks and biases have them."""
+        return (*self.batch, *self.groups, *self.queries, *self.keys)
+
+
+def roles(low: Lowering) -> Roles:
+    """Tell what each axis is for by where it stands."""
+    q, k, v = low.bound.inputs
+    output = low.bound.outputs[0]
+    compared = brackets_of(low, 0)
+    keys = tuple(axis for axis in brackets_of(low, 1) if axis not in compared)
+    for axis in compared:
+        if axis not in brackets_of(low, 1):
+            low.fail(f"axis {axis} is in the brackets of the queries but not of the keys", q.span, k.span)
+    if set(brackets_of(low, 2)) != set(keys):
+        low.fail("the values must have the axes of keys in brackets, and no others", k.span, v.span)
+    others = {*k.names, *v.names}
+    own = [axis for axis in q.select(bracket=False) if axis not in others]
+    beside = {axis for dim in q.layout if set(dim) & set(compared) for axis in dim}
+    features = tuple(a for a in v.select(bracket=False) if a not in q.names and a not in k.names)
+    known = [*q.select(bracket=False), *k.select(bracket=False), *v.select(bracket=False)]
+    batch = [a for a in dict.fromkeys(known) if a not in own and a not in features]
+    order = {axis: place for place, axis in enumerate(output.names)}
+    for array in (q, k, v):
+        for leaf in array.leaves:
+            if leaf.name not in order and leaf.name not in (*compared, *keys):
+                low.fail(f"axis {leaf.name} is in the input but missing from the output", leaf.span)
+            if leaf.name in order and leaf.name in (*compared, *keys):
+                low.fail(f"axis {leaf.name} is summed over, so it cannot be in the output", leaf.span)
+    batch.sort(key=order.__getitem__)
+    return Roles(
+        tuple(batch),
+        tuple(axis for axis in own if axis in beside),
+        tuple(axis for axis in own if axis not in beside),
+        keys,
+        compared,
+        features,
+    )
+
+
+def lower(low: Lowering) -> Value:
+    """Bring queries, keys and values to (batch, heads, length, features) and call the fused kernel."""
+    role = roles(low)
+    if low.option("causal") and len(role.queries) != 1:
+        low.fail("causal=True needs one axis of queries", low.bound.inputs[0].span)
+    if low.option("causal") and len(role.keys) != 1:
+        low.fail("causal=True needs one axis of keys", low.bound.inputs[1].span)
+    if low.option("rng") is not None and low.option("dropout") is None:
+        low.fail("rng= only goes with dropout=")
+    groups = role.groups
+    outer, heads = role.batch[:-1], (*role.batch[-1:], *groups)
+    q, k, v = low.inputs
+    low.builder.apply("promote", [q, k, v])
+    grouped = bool(groups) and bool(role.batch)
+    shared = role.batch[-1:] if grouped else heads
+    q = low.builder.arrange(q, [outer, heads, role.queries, role.compared])
+    k = low.builder.arrange(k, [outer, shared, role.keys, role.compared])
+    v = low.builder.arrange(v, [outer, shared, role.keys, role.features])
+    arguments: list[Value | str] = [q, k, v]
+    extras = [name for name in EXTRAS if low.option(name) is not None]
+    layout = (outer, heads, role.queries, role.keys)
+    for name in extras:
+        arguments.append(score_array(low, name, role, layout) if name in ("mask", "bias") else name)
+    value = low.builder.apply(
+        "attention",
+        arguments,
+        [outer, heads, role.queries, role.features],
+        extras=tuple(extras),
+        causal=bool(low.option("causal")),
+        grouped=grouped,
+    )
+    return low.finish(value, low.bound.outputs[0])
+
+
+def score_array(low: Lowering, option: str, role: Roles, layout: Sequence[tuple[str, ...]]) -> Value:
+    """A mask or bias, brought to the layout of the scores, of length 1 where it has no axis."""
+    kind = low.option(option)
+    if kind[0] == "named":
+        axes = named_axes(low, kind[1], role)
+        if kind[2][1] != len(axes):
+            low.fail(f"{option} has {kind[2][1]} dimensions, but '{kind[1]}' has {len(axes)}")
+        value = Value(option, tuple((axis,) for axis in axes))
+        return low.builder.arrange(value, whole_dims(layout, axes))
+    rank = kind[1]
+    if rank > len(role.scores):
+        low.fail(f"{option} has {rank} dimensions, but the scores have {len(role.scores)}: {' '.join(role.scores)}")
+    axes = role.scores[len(role.scores) - rank :]
+    value = Value(option, tuple((axis,) for axis in axes))
+    if all(len(dim) == 1 for dim in layout if set(dim) & set(axes)) and len(layout[-2]) == 1:
+        return value  # broadcasts by itself
+    shape = tuple(low.bound.size(axis) for axis in axes)
+    value = low.builder.apply("expand", [value], value.layout, shape=shape)
+    return low.builder.arrange(value, whole_dims(layout, axes))
+
+
+def whole_dims(layout: Sequence[tuple[str, ...]], axes: Sequence[str]) -> list[tuple[str, ...]]:
+    """A layout in which a dimension has all of its axes or none."""
+    return [dim if set(dim) & set(axes) else () for dim in layout]
+
+
+def named_axes(low: Lowering, text: str, role: Roles) -> tuple[str, ...]:
+    """The axes of a mask given as ("axes", array)."""
+    operand = parse(text).inputs[0]
+    axes = tuple(term.name for term in operand.terms if isinstance(term, Axis))
+    unknown = [axis for axis in axes if axis not in role.scores]
+    if unknown or len(axes) != len(operand.terms) or len(parse(text).inputs) != 1:
+        low.fail(f"the axes of a mask are some of {' '.join(role.scores)}, not '{text}'")
+    return axes
+
+
+def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+    """Two contractions, and 8 for each score."""
+    q, k, v = bound.inputs
+    compared = set(q.select(bracket=True))
+    loops = {*q.names, *k.names, *v.names} - compared
+    features = {a for a in v.names if a not in q.names and a not in k.names}
+    scores = loops - features
+    cost: dict[tuple[str, ...], int] = {}
+    for names, factor in ((scores | compared, 2), (scores | features, 2), (scores, 8)):
+        key = monomial(bound.size_of[name] for name in names)
+        cost[key] = cost.get(key, 0) + factor
+    return cost
+
+
+ATTENTION = Operation(
+    name="attention",
+    family="attention",
+    arity=(3, 3),
+    complete=complete,
+    lower=lower,
+    flops=flops,
+    options={
+        "mask": Option(None, accepts=("array", "named")),
+        "bias": Option(None, accepts=("array", "named")),
+        "scale": Option(None),
+        "causal": Option(False, static=True, accepts=("bool",)),
+        "softcap": Option(None),
+        "dropout": Option(None),
+        "rng": Option(None, accepts=("other",)),
+    },
+    arguments=("query", "key", "value"),
+    summary="softmax(q k^T * scale + bias, masked) v, over the axis of keys.",
+)

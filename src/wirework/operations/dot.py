@@ -1,0 +1,392 @@
+"""dot: contraction of any number of arrays, lowered to matrix products where the axes allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from wirework.errors import SemanticError
+from wirework.notation import Bound, Bracket, Expression, Operand, bracketed, contains
+from wirework.operations.base import (
+    Call,
+    Lowering,
+    Operation,
+    Option,
+    axis_keys,
+    elements,
+    monomial,
+    one_output,
+    refuse_lost_axes,
+    wrong_count,
+)
+from wirework.plan import Builder, Layout, Value
+
+MAX_EXHAUSTIVE = 5  # operands up to which every order of contraction is looked at
+
+
+def complete(expression: Expression, call: Call) -> Expression:
+    """One operand for two arrays: the second has the axes in brackets, those of the input, then those of
+    the output."""
+    one_output("dot", expression)
+    inputs, outputs = expression.inputs, expression.outputs
+    if outputs is None:
+        raise SemanticError(
+            "dot needs '->' and an output, outside brackets or, as a shorthand, inside: [c_in -> c_out]",
+            expression.text,
+        )
+    if len(inputs) == 1 and len(call.kinds) == 2 and contains(inputs[0], Bracket):
+        inputs = (inputs[0], Operand(weight_terms(inputs[0], outputs[0]), inputs[0].span))
+    full = replace(expression, inputs=inputs)
+    if len(inputs) != len(call.kinds):
+        wrong_count("dot", full, call)
+    return full
+
+
+def weight_terms(operand: Operand, output: Operand) -> tuple[Any, ...]:
+    """The axes of the second operand of the shorthand."""
+    used = bracketed(operand)
+    new = [term for term in bracketed(output) if term not in used]
+    if not contains(output, Bracket):
+        new = [term for term in output.terms if not axis_keys(Operand((term,))) <= axis_keys(operand)]
+    return (*(Bracket((term,), term.span) for term in used), *new)
+
+
+def lower(low: Lowering) -> Value:
+    """Sum each operand over what only it has, then contract pairs in a good order."""
+    output = low.bound.outputs[0]
+    contracted = contracted_axes(low)
+    wanted = set(output.names) - contracted
+    values = [sum_alone(low, number, wanted) for number in range(len(low.inputs))]
+    bias = low.option("bias")
+    if bias is not None:
+        return with_bias(low, values, bias)
+    if len(values) == 1:
+        return low.finish(values[0], output)
+    order = [axis for axis in output.names if any(axis in value.axes for value in values)]
+    if len(values) == 2:
+        value = contract(low, values[0], values[1], order)
+    else:
+        value = contract_all(low, values, order)
+    return low.finish(value, output)
+
+
+def contracted_axes(low: Lowering) -> set[str]:
+    """The axes summed over: those in brackets; without brackets, those missing from the output."""
+    output = low.bound.outputs[0]
+    marked = {leaf.name for array in low.bound.inputs for leaf in array.leaves if leaf.bracket}
+    kept = {leaf.name for leaf in output.leaves if not leaf.bracket}
+    if not marked:
+        return {name for array in low.bound.inputs for name in array.names} - set(output.names)
+    refuse_lost_axes(low, output.names, marked)
+    for leaf in output.leaves:
+        if leaf.name in marked & kept:
+            low.fail(f"axis {leaf.size.split('@')[0]} is summed over, so it cannot be in the output", leaf.span)
+    return marked - set(output.names)
+
+
+def sum_alone(low: Lowering, number: int, wanted: set[str]) -> Value:
+    """An operand summed over the axes that no other operand and not the output has."""
+    value = low.inputs[number]
+    others = {axis for index, other in enumerate(low.inputs) if index != number for axis in other.axes}
+    alone = [axis for axis in value.axes if axis not in others and axis not in wanted]
+    if not alone:
+        return value
+    layout = [(axis,) for axis in value.axes]
+    value = low.builder.reshape(value, layout)
+    dims = tuple(index for index, (axis,) in enumerate(layout) if axis in alone)
+    kept = [dim for index, dim in enumerate(layout) if index not in dims]
+    return low.builder.apply("reduce", [value], kept, function="sum", axes=dims)
+
+
+# -- two operands ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix product: layouts of the left and right operand, and of the result.
+
+    `weight` says that the right layout is (columns, rows), as `linear` takes it.
+    """
+
+    swap: bool
+    left: Layout
+    right: Layout
+    result: Layout
+    weight: bool = False
+
+
+def contract(low: Lowering, x: Value, y: Value, order: Sequence[str], bias: str | None = None) -> Value:
+    """Contract two values over what both have and `order` lacks. The result has a layout of its own."""
+    shared = [axis for axis in x.axes if axis in y.axes]
+    summed = [axis for axis in shared if axis not in order]
+    if not summed:
+        return multiply(low, x, y, [axis for axis in order if axis in (*x.axes, *y.axes)])
+    candidates = list(products(low, x, y, order, summed, bias))
+    best = min(candidates, key=lambda candidate: effort(low, x, y, order, candidate))
+    return run(low, x, y, best, bias)
+
+
+def multiply(low: Lowering, x: Value, y: Value, order: Sequence[str]) -> Value:
+    """An outer or elementwise product."""
+    sides = []
+    for value in (x, y):
+        layout = [(axis,) if axis in value.axes else () for axis in order]
+        while layout and not layout[0]:
+            layout.pop(0)
+        sides.append(low.builder.arrange(value, layout))
+    return low.builder.apply("elementwise", sides, [(axis,) for axis in order], function="multiply", scalars=())
+
+
+def products(
+    low: Lowering, x: Value, y: Value, order: Sequence[str], summed: list[str], bias: str | None
+) -> Iterator[Product]:
+    """The matrix products that compute a contraction."""
+    batch = tuple(axis for axis in order if axis in x.axes and axis in y.axes)
+    for swap in (False, True):
+        left, right = (y, x) if swap else (x, y)
+        if bias is not None and swap:
+            return
+        for inner in {tuple(axis for axis in left.axes if axis in summed),
+                      tuple(axis for axis in right.axes if axis in summed)}:
+            rows = tuple(axis for axis in order if axis in left.axes and axis not in batch)
+            columns = tuple(axis for axis in order if axis in right.axes and axis not in batch)
+            lead = tuple((axis,) for axis in batch)
+            if not batch:
+                yield from flat_products(low, left, right, rows, columns, inner, swap, order)
+            if batch and bias is None:
+                left_rows, right_columns = ordered(left, rows), ordered(right, columns)
+                yield Product(
+                    swap,
+                    (*lead, left_rows, inner),
+                    (*lead, inner, right_columns),
+                    (*lead, left_rows, right_columns),
+                )
+
+
+def ordered(value: Value, axes: tuple[str, ...]) -> tuple[str, ...]:
+    """Some axes in the order in which a value has them."""
+    return tuple(axis for axis in value.axes if axis in axes)
+
+
+def flat_products(
+    low: Lowering, left: Value, right: Value, rows: tuple[str, ...], columns: tuple[str, ...],
+    inner: tuple[str, ...], swap: bool, order: Sequence[str],
+) -> Iterator[Product]:  # fmt: skip
+    """Matrix products without batch axes: the left operand may keep several dimensions."""
+    rows, columns = ordered(left, rows), ordered(right, columns)
+    keep = kept_dims(left, rows, inner)
+    column = (columns,) if columns else ()
+    if "linear" in low.call.fused and columns:
+        yield Product(swap, (*keep, inner), (columns, inner), (*keep, columns), weight=True)
+    if rows or columns:
+        yield Product(swap, (*keep, inner), (inner, *column), (*keep, *column))
+    else:
+        yield Product(swap, (inner,), (inner,), ())
+    leading = tuple((axis,) for axis in right.axes[: right.axes.index(inner[0])] if axis in columns)
+    if leading and rows:  # (rows, inner) @ (..., inner, rest)
+        rest = tuple(axis for axis in columns if (axis,) not in leading)
+        if rest:
+            yield Product(swap, (rows, inner), (*leading, inner, rest), (*leading, rows, rest))
+
+
+def kept_dims(value: Value, rows: tuple[str, ...], inner: tuple[str, ...]) -> Layout:
+    """The dimensions of the rows: as they are, if each holds rows only."""
+    dims = tuple(dim for dim in value.layout if set(dim) & set(rows))
+    if all(set(dim) <= set(rows) for dim in dims):
+        return dims
+    return tuple((axis,) for axis in rows)
+
+
+def effort(low: Lowering, x: Value, y: Value, order: Sequence[str], candidate: Product) -> tuple[int, int]:
+    """How much moving of data a product needs: copies first, then steps."""
+    left, right = (y, x) if candidate.swap else (x, y)
+    copies = steps = 0
+    for value, layout in ((left, candidate.left), (right, candidate.right)):
+        views, copied = moves(low, value, layout)
+        copies += copied
+        steps += views
+    result = Value("", candidate.result)
+    final = [(axis,) for axis in order]
+    views, _ = moves(low, result, final)
+    output = low.bound.outputs[0].layout
+    if set(output) <= set(candidate.result) or output == candidate.result:
+        views, _ = moves(low, result, output)
+    return (copies, steps + 2 * views)
+
+
+def moves(low: Lowering, value: Value, layout: Sequence[tuple[str, ...]]) -> tuple[int, int]:
+    """The number of steps between two layouts, and of the copies among them.
+
+    A permutation of whole dimensions is a view; flattening after one is a copy. Swapping the last two
+    dimensions costs a matrix product nothing.
+    """
+    trial = Builder(low.builder.size)
+    trial.arrange(value, layout)
+    kinds = [step.primitive for step in trial.steps]
+    copied = 0
+    if "permute" in kinds and kinds[-1] == "reshape":
+        copied = 1
+    elif "permute" in kinds and not swaps_last(trial):
+        copied = 0
+    return len([kind for kind in kinds if kind != "permute" or not swaps_last(trial)]), copied
+
+
+def swaps_last(trial: Builder) -> bool:
+    """Whether the only permutation is of the last two dimensions."""
+    orders = [step.options["order"] for step in trial.steps if step.primitive == "permute"]
+    count = len(orders[0]) if orders else 0
+    return len(orders) == 1 and orders[0] == (*range(count - 2), count - 1, count - 2)
+
+
+def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = None) -> Value:
+    """The steps of a matrix product."""
+    low.builder.apply("promote", [x, y])
+    left, right = (y, x) if chosen.swap else (x, y)
+    left = low.builder.arrange(left, chosen.left)
+    right = low.builder.arrange(right, chosen.right)
+    if chosen.weight:
+        arguments: list[Value | str] = [left, right, *([bias] if bias else [])]
+        return low.builder.apply("linear", arguments, chosen.result)
+    return low.builder.apply("matmul", [left, right], chosen.result)
+
+
+# -- more operands -----------------------------------------------------------------------------------------
+
+Tree = int | tuple["Tree", "Tree"]
+
+
+def contract_all(low: Lowering, values: Sequence[Value], order: Sequence[str]) -> Value:
+    """Contract pair after pair, in the order that is cheapest for axes of like size."""
+    axes = [frozenset(value.axes) for value in values]
+    tree = best_tree(axes, frozenset(order))
+    return evaluate(low, tree, list(values), order)
+
+
+def evaluate(low: Lowering, tree: Tree, values: list[Value], order: Sequence[str]) -> Value:
+    if isinstance(tree, int):
+        return values[tree]
+    left, right = (evaluate(low, branch, values, order) for branch in tree)
+    inside = set(members(tree))
+    outside = {axis for index, value in enumerate(values) if index not in inside for axis in value.axes}
+    mine = [axis for axis in (*left.axes, *right.axes) if axis in outside or axis in order]
+    kept = [axis for axis in order if axis in mine]
+    kept += [axis for axis in dict.fromkeys(mine) if axis not in kept]
+    return contract(low, left, right, kept)
+
+
+def members(tree: Tree) -> list[int]:
+    return [tree] if isinstance(tree, int) else [*members(tree[0]), *members(tree[1])]
+
+
+def best_tree(axes: Sequence[frozenset[str]], output: frozenset[str]) -> Tree:
+    """The order of pairwise contractions with the smallest cost: the sorted list of the numbers of loop axes."""
+    if len(axes) > MAX_EXHAUSTIVE:
+        return greedy_tree(axes, output)
+    everything = range(len(axes))
+    best: dict[frozenset[int], tuple[tuple[int, ...], Tree]] = {frozenset([i]): ((), i) for i in everything}
+    for count in range(2, len(axes) + 1):
+        for subset in map(frozenset, combinations(everything, count)):
+            options = []
+            for part in halves(subset):
+                rest = subset - part
+                cost = len(remaining(part, axes, output) | remaining(rest, axes, output))
+                spent = sorted((*best[part][0], *best[rest][0], cost), reverse=True)
+                options.append((tuple(spent), (best[part][1], best[rest][1])))
+            best[subset] = min(options, key=lambda option: (option[0], members(option[1])))
+    return best[frozenset(everything)][1]
+
+
+def halves(subset: frozenset[int]) -> Iterator[frozenset[int]]:
+    """The ways to part a set in two, each once: the half with the smallest member."""
+    first, *rest = sorted(subset)
+    for count in range(len(rest)):
+        for others in combinations(rest, count):
+            yield frozenset([first, *others])
+
+
+def remaining(part: frozenset[int], axes: Sequence[frozenset[str]], output: frozenset[str]) -> frozenset[str]:
+    """The axes of some operands, contracted, that are still needed."""
+    outside = frozenset().union(output, *(axes[i] for i in range(len(axes)) if i not in part))
+    inside = frozenset().union(*(axes[i] for i in part))
+    return inside & outside if len(part) > 1 else inside
+
+
+def greedy_tree(axes: Sequence[frozenset[str]], output: frozenset[str]) -> Tree:
+    """Contract the pair with the fewest loop axes first."""
+    parts: list[tuple[Tree, frozenset[str]]] = list(enumerate(axes))
+    while len(parts) > 1:
+        i, j = min(combinations(range(len(parts)), 2), key=lambda pair: len(parts[pair[0]][1] | parts[pair[1]][1]))
+        others = frozenset().union(output, *(part[1] for k, part in enumerate(parts) if k not in (i, j)))
+        joined = ((parts[i][0], parts[j][0]), (parts[i][1] | parts[j][1]) & others)
+        parts = [part for k, part in enumerate(parts) if k not in (i, j)] + [joined]
+    return parts[0][0]
+
+
+# -- bias ------------------------------------------------------------------------------------------------------
+
+
+def with_bias(low: Lowering, values: Sequence[Value], bias: Any) -> Value:
+    """A contraction plus an array over the axes of the output that the first operand lacks."""
+    output = low.bound.outputs[0]
+    if len(values) != 2:
+        low.fail("bias= goes with two arrays: the input and the weight")
+    new = [axis for axis in output.names if axis not in values[0].axes]
+    if kind_rank(bias) != len(new):
+        low.fail(
+            f"bias must have the {len(new)} axes of the output that the first array lacks"
+            f" ({' '.join(new)}), but it has {kind_rank(bias)} dimensions"
+        )
+    order = list(output.names)
+    term = Value("bias", tuple((axis,) for axis in new))
+    natural = ordered(values[1], tuple(new))
+    fits = "linear" in low.call.fused and natural == tuple(new) and not set(values[0].axes) & set(new)
+    batch = [axis for axis in order if axis in values[0].axes and axis in values[1].axes]
+    if fits and new and not batch:
+        flat = low.builder.reshape(term, [tuple(new)])
+        value = contract(low, values[0], values[1], order, bias=flat.name)
+        if low.builder.steps[-1].primitive == "linear":
+            return low.finish(value, output)
+        raise AssertionError("linear is always a candidate when there is a bias")
+    value = low.builder.arrange(contract(low, values[0], values[1], order), [(axis,) for axis in order])
+    lined = low.builder.arrange(term, trailing(order, new))
+    value = low.builder.apply("elementwise", [value, lined], [(axis,) for axis in order], function="add", scalars=())
+    return low.finish(value, output)
+
+
+def trailing(order: Sequence[str], axes: Sequence[str]) -> list[tuple[str, ...]]:
+    """A layout with `axes` where `order` has them, and length 1 elsewhere; leading ones left out."""
+    layout: list[tuple[str, ...]] = [(axis,) if axis in axes else () for axis in order]
+    while layout and not layout[0]:
+        layout.pop(0)
+    return layout
+
+
+def kind_rank(kind: Any) -> int:
+    """The rank of an array given as an option."""
+    return kind[1]
+
+
+def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+    """(r - 1 + [anything is summed]) for each combination of indices of r operands."""
+    names = monomial({leaf.size for array in bound.inputs for leaf in array.leaves})
+    summed = set(names) - {leaf.size for leaf in bound.outputs[0].leaves}
+    cost = {names: len(bound.inputs) - 1 + bool(summed)}
+    if options.get("bias") is not None:
+        key = elements(bound.outputs[0])
+        cost[key] = cost.get(key, 0) + 1
+    return cost
+
+
+DOT = Operation(
+    name="dot",
+    family="contraction",
+    arity=(1, None),
+    complete=complete,
+    lower=lower,
+    flops=flops,
+    options={"bias": Option(None, accepts=("array",))},
+    coarse=True,
+    summary="Multiply arrays and sum over axes: matrix products, contractions, linear maps.",
+)

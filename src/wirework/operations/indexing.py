@@ -1,0 +1,204 @@
+"""Indexing: get_at reads at coordinates, set_at, add_at and subtract_at write there, into a new array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from wirework.errors import SemanticError
+from wirework.notation import Expression, Rules
+from wirework.notation.sizes import Check, Equation
+from wirework.operations.base import (
+    Call,
+    Lowering,
+    Operation,
+    brackets_of,
+    counted,
+    free,
+    need_brackets,
+    need_output,
+    one_output,
+    refuse_lost_axes,
+    wrong_count,
+)
+from wirework.plan import Value
+
+
+def complete(name: str, expression: Expression, call: Call) -> Expression:
+    """get_at needs an output; the others have that of the first operand by default."""
+    one_output(name, expression)
+    least = 2 if name == "get_at" else 3
+    if len(expression.inputs) != len(call.kinds):
+        wrong_count(name, expression, call)
+    if len(expression.inputs) < least:
+        needs = "an array and coordinates" if name == "get_at" else "an array, coordinates and values"
+        raise SemanticError(f"{name} needs {needs}", expression.text)
+    need_brackets(name, expression, expression.inputs[0])
+    if name == "get_at":
+        need_output(name, expression)
+    elif expression.outputs is None:
+        return replace(expression, outputs=expression.inputs[:1])
+    return expression
+
+
+# -- coordinates --------------------------------------------------------------------------------------------
+
+
+def coordinates(low: Lowering, numbers: Sequence[int]) -> list[Value]:
+    """One value of coordinates for each indexed axis, from the coordinate operands."""
+    indexed = brackets_of(low, 0)
+    found: list[Value | None] = []
+    for number in numbers:
+        marked = brackets_of(low, number)
+        if len(marked) > 1:
+            low.fail("a coordinate operand has at most one axis in brackets", low.bound.inputs[number].span)
+        value = low.inputs[number]
+        if low.call.kinds[number] != "scalar":
+            value = low.builder.apply("coordinates", [value], value.layout)
+        found += one_each(low, number, value, marked, len(indexed), len(numbers))
+    if len(found) != len(indexed):
+        low.fail(
+            f"{counted(len(indexed), 'axis').replace('axiss', 'axes')} indexed by "
+            f"{counted(len(found), 'coordinate')}",
+            low.bound.inputs[0].span,
+            *(low.bound.inputs[number].span for number in numbers),
+        )
+    return [value for value in found if value is not None]
+
+
+def one_each(
+    low: Lowering, number: int, value: Value, marked: Sequence[str], indexed: int, operands: int
+) -> list[Value]:
+    """The coordinates that one operand holds."""
+    if not marked:
+        return [low.builder.reshape(value, [dim for dim in value.layout if dim])]
+    size = low.bound.size(marked[0])
+    count = size if isinstance(size, int) else indexed - (operands - 1)
+    leaf = next(leaf for leaf in low.bound.inputs[number].leaves if leaf.bracket)
+    if not isinstance(size, int):
+        equation = Equation(leaf.size, (), False, f"[{leaf.size}]", leaf.span)
+        low.checks.append(Check(size, count, equation))
+    layout = [(axis,) for axis in value.axes]
+    value = low.builder.reshape(value, layout)
+    axis = layout.index((marked[0],))
+    rest = [dim for dim in layout if dim != (marked[0],)]
+    return [low.builder.apply("select", [value], rest, axis=axis, index=index) for index in range(count)]
+
+
+def aligned(low: Lowering, value: Value, order: Sequence[str]) -> Value:
+    """Coordinates with their axes in `order`, of length 1 where they lack one; leading ones left out."""
+    layout: list[tuple[str, ...]] = [(axis,) if axis in value.axes else () for axis in order]
+    while layout and not layout[0]:
+        layout.pop(0)
+    return low.builder.arrange(value, layout) if value.layout or layout else value
+
+
+def along(low: Lowering, axis: str) -> Value:
+    """The coordinates 0, 1, ... of an axis that the array shares with the coordinates."""
+    length = low.builder.size(axis)
+    return low.builder.apply("arange", [low.inputs[0]], [(axis,)], length=length)
+
+
+def unique(axes: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(axes))
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def lower_get(low: Lowering) -> Value:
+    """Index with arrays of coordinates, and with 0, 1, ... along axes that array and coordinates share."""
+    output = low.bound.outputs[0]
+    every = [name for number in range(len(low.inputs)) for name in brackets_of(low, number)]
+    refuse_lost_axes(low, output.names, every)
+    array = low.inputs[0]
+    indexed = brackets_of(low, 0)
+    places = coordinates(low, range(1, len(low.inputs)))
+    loops = unique([axis for value in places for axis in value.axes])
+    order = [axis for axis in output.names if axis in loops]
+    shared = [axis for axis in array.axes if axis in loops]
+    single = tuple((axis,) for axis in array.axes)
+    start = array.axes.index(indexed[0]) if indexed else 0
+    in_place = not shared and array.axes[start : start + len(indexed)] == indexed
+    if not in_place:
+        start = 0
+        rest = [axis for axis in array.axes if axis not in shared and axis not in indexed]
+        single = tuple((axis,) for axis in (*shared, *indexed, *rest))
+    array = low.builder.arrange(array, single)
+    indices = [aligned(low, value, order) for value in (*(along(low, axis) for axis in shared), *places)]
+    around = [dim for dim in single if dim[0] not in indexed and dim[0] not in shared]
+    layout = [*around[:start], *((axis,) for axis in order), *around[start:]]
+    value = low.builder.apply("take", [array, *indices], layout, start=start) if indexed else array
+    return low.finish(value, output)
+
+
+# -- writing ------------------------------------------------------------------------------------------------
+
+
+def lower_put(mode: str, low: Lowering) -> Value:
+    """Write values at coordinates into a copy; an axis that is not the array's is looped over."""
+    output = low.bound.outputs[0]
+    indexed = brackets_of(low, 0)
+    refuse_lost_axes_of_array(low)
+    last = len(low.inputs) - 1
+    places = coordinates(low, range(1, last))
+    values = low.inputs[last]
+    kept = [axis for axis in output.names if axis not in indexed]
+    of_places = unique([axis for value in places for axis in value.axes])
+    loops = unique([*(a for a in values.axes if a in of_places or a not in kept), *of_places])
+    shared = [axis for axis in loops if axis in kept]
+    rest = [axis for axis in kept if axis not in loops]
+    layout = [(axis,) for axis in (*shared, *indexed, *rest)]
+    array = low.builder.arrange(low.inputs[0], layout)
+    places = spread(low, places, [axis for axis in loops if axis not in kept])
+    indices = [aligned(low, value, loops) for value in (*(along(low, axis) for axis in shared), *places)]
+    if values.layout:
+        values = aligned(low, values, [*loops, *rest])
+    value = low.builder.apply("index_put", [array, values, *indices], layout, mode=mode)
+    return low.finish(value, output)
+
+
+def refuse_lost_axes_of_array(low: Lowering) -> None:
+    """Every axis of the array must be in the output; others may be missing, and are looped over."""
+    names = low.bound.outputs[0].names
+    for leaf in low.bound.inputs[0].leaves:
+        if leaf.name not in names:
+            low.fail(f"axis {leaf.size.split('@')[0]} is in the array but missing from the output", leaf.span)
+    known = {name for array in low.bound.inputs for name in array.names}
+    for leaf in low.bound.outputs[0].leaves:
+        if leaf.bracket and leaf.name not in known:
+            low.fail(f"axis {leaf.size.split('@')[0]} is in brackets only in the output", leaf.span)
+
+
+def spread(low: Lowering, places: Sequence[Value], loops: Sequence[str]) -> list[Value]:
+    """Give the first coordinates the looped axes that none of them has, so that the loop is seen."""
+    missing = [axis for axis in loops if not any(axis in value.axes for value in places)]
+    first, *others = places
+    if missing or (not first.layout and not first.name.startswith("%")):
+        first = low.builder.apply("index_array", [first, low.inputs[0]], first.layout)
+    if missing:
+        first = low.builder.arrange(first, [(axis,) for axis in (*missing, *first.axes)])
+    return [first, *others]
+
+
+def indexing(name: str, summary: str) -> Operation:
+    return Operation(
+        name=name,
+        family="indexing",
+        arity=(2 if name == "get_at" else 3, None),
+        complete=partial(complete, name),
+        lower=lower_get if name == "get_at" else partial(lower_put, name.removesuffix("_at")),
+        flops=free,
+        rules=Rules(units=True),
+        arguments=("x", "y", "z"),
+        summary=summary,
+    )
+
+
+INDEXING = (
+    indexing("get_at", "Read an array at coordinates."),
+    indexing("set_at", "A copy of an array with values put at coordinates."),
+    indexing("add_at", "A copy of an array with values added at coordinates; repeated ones accumulate."),
+    indexing("subtract_at", "A copy of an array with values subtracted at coordinates; repeated ones accumulate."),
+)

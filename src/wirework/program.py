@@ -1,0 +1,406 @@
+"""A call -> a program: what the engine does once for each kind of call.
+
+`prepare` sorts the arguments of a call into what chooses the code (`Call`) and what the code is run on;
+`build` makes the plan, prints it and compiles it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import linecache
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wirework.backends import Backend, Printer, backend_of, common_backend
+from wirework.diagnose import failure_of_check
+from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, did_you_mean
+from wirework.notation import Bound, axis_names, parse
+from wirework.notation.sizes import Atom, Check, Dim, Given, Var, evaluate, root
+from wirework.operations import Call, Operation, Option
+from wirework.plan import Plan
+
+LIMIT = 4096  # programs kept in all
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a parameter is told when an operation asks it for its array.
+
+    Attributes:
+        shape: the lengths of its dimensions.
+        operation: the name of the operation that receives it.
+        fan_in: the number of elements summed over for one output, for `dot`; else `None`.
+        axes: the axis expression of each dimension, e.g. ("c_out", "c_in").
+        like: another array of the call, whose framework, device and dtype it should follow.
+    """
+
+    shape: tuple[int, ...]
+    operation: str
+    fan_in: int | None
+    axes: tuple[str, ...]
+    like: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Compiled code, and what it was made from."""
+
+    function: Callable[..., Any]
+    source: str
+    operation: Operation
+    call: Call
+    bound: Bound
+    plan: Plan
+    backend: Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The arguments of a call, sorted."""
+
+    call: Call
+    backend: Backend
+    arrays: tuple[Any, ...]
+    values: tuple[Any, ...]  # of the keywords that the code takes
+    casts: tuple[int, ...]  # NumPy arrays to be converted
+    plain: bool  # the code depends on nothing but types and ranks of arrays and names of keywords
+
+
+# -- sorting the arguments ------------------------------------------------------------------------------
+
+
+def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Mapping[str, Any]) -> Prepared:
+    """Sort the arguments of a call.
+
+    Raises:
+        WireworkError: for whatever is wrong with them.
+    """
+    if not isinstance(text, str):
+        raise SyntaxError(f"the expression must be a string, not {type(text).__name__}")
+    parse(text)
+    while arrays and arrays[-1] is None:
+        arrays = arrays[:-1]
+    check_arity(operation, text, arrays)
+    sizes, options = sort_keywords(operation, text, keywords)
+    given = {name: size_kind(name, value, text) for name, value in sizes.items()}
+    static = {
+        name: checked_option(operation, name, value, text)
+        for name, value in options.items()
+        if value is not None and (value is not False or name not in operation.options)
+    }
+    arrays, made = with_parameters(operation, text, arrays, given, sizes, static)
+    kinds = tuple(argument_kind(operation, text, place, array) for place, array in enumerate(arrays))
+    backend = common_backend([array for array, kind in zip(arrays, kinds, strict=True) if kind == "array"], text)
+    ranks = tuple(rank_of(array, kind) for array, kind in zip(arrays, kinds, strict=True))
+    order = tuple(
+        ("option" if name in options else "size", name)
+        for name in (*keyword_order(keywords, sizes, options),)
+        if name in given or (name in static and not operation.options[name].static)
+    )
+    call = Call(text, kinds, ranks, given, static, order, backend.fused)
+    values = tuple(
+        runtime_value(options[name]) if kind == "option" else whole_sizes(sizes[name]) for kind, name in order
+    )
+    casts = tuple(
+        place for place, (array, kind) in enumerate(zip(arrays, kinds, strict=True))
+        if kind == "array" and backend.name != "numpy" and backend_of(array) is not backend
+    )  # fmt: skip
+    plain = not made and set(kinds) == {"array"}
+    return Prepared(call, backend, arrays, values, casts, plain)
+
+
+def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
+    least, most = operation.arity
+    count = len(arrays)
+    if not count:
+        raise BackendError(f"{operation.name} got no array", text)
+    if count < least or (most is not None and count > most):
+        wanted = str(least) if most == least else f"{least} or more" if most is None else f"{least} to {most}"
+        raise SemanticError(f"{operation.name} takes {wanted} arrays, not {count}", text)
+
+
+def sort_keywords(
+    operation: Operation, text: str, keywords: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keywords as sizes of axes and options of the operation. `sizes={...}` always means axes."""
+    expression = parse(text)
+    axes = axis_names((*expression.inputs, *(expression.outputs or ())))
+    mapping = keywords.get("sizes")
+    sizes = dict(mapping) if isinstance(mapping, Mapping) else {}
+    options: dict[str, Any] = {}
+    for name, value in keywords.items():
+        if name == "sizes" and isinstance(mapping, Mapping | None):
+            continue
+        if name in operation.options:
+            if name in axes and name not in sizes:
+                raise SemanticError(
+                    f"{name} is an axis of the expression and also an option of {operation.name}",
+                    text,
+                    notes=[f"give the size of the axis as sizes={{'{name}': ...}}, or rename the axis"],
+                )
+            options[name] = value
+        elif name in sizes:
+            raise SemanticError(f"the size of {name} is given twice", text)
+        elif name not in axes and not derived_axis(operation, name):
+            names = (*axes, *operation.options)
+            what = "axis of the expression" + (f" nor an option of {operation.name}" if operation.options else "")
+            raise SemanticError(f"{name} is not an {what}{did_you_mean(name, names)}", text)
+        else:
+            sizes[name] = value
+    return sizes, options
+
+
+def derived_axis(operation: Operation, name: str) -> bool:
+    """Whether an axis that the user did not write can still have its size given: those of a kernel."""
+    return operation.name == "conv" and name.endswith("_kernel")
+
+
+def keyword_order(
+    keywords: Mapping[str, Any], sizes: Mapping[str, Any], options: Mapping[str, Any]
+) -> list[str]:
+    """Names in the order in which a call gives them; those in `sizes=` at its place."""
+    found: list[str] = []
+    for name, value in keywords.items():
+        found += list(value) if name == "sizes" and isinstance(value, Mapping) else [name]
+    return list(dict.fromkeys(found))
+
+
+def size_kind(name: str, value: Any, text: str) -> Any:
+    """"int", or a tuple of kinds; anything else is refused."""
+    if isinstance(value, list | tuple) or (getattr(value, "ndim", 0) == 1 and hasattr(value, "__len__")):
+        return tuple(size_kind(name, entry, text) for entry in value)
+    whole = whole_number(value)
+    if whole is None:
+        raise AxisSizeError(f"the size of axis {name} must be a whole number, not {value!r}", text)
+    if isinstance(whole, int) and whole < 0:
+        raise AxisSizeError(f"the size of axis {name} cannot be negative: {name}={whole}", text)
+    return "int"
+
+
+def whole_number(value: Any) -> Any:
+    """A whole number, symbolic ones of torch and JAX included, or `None`."""
+    if isinstance(value, bool | str | bytes | float | complex) or value is None:
+        return None
+    if type(value) is int:
+        return value
+    if getattr(value, "ndim", 0) == 0 and hasattr(value, "dtype"):
+        try:
+            return int(value) if int(value) == value and "bool" not in str(value.dtype) else None
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    return value if hasattr(type(value), "__index__") else None
+
+
+def whole_sizes(value: Any) -> Any:
+    """Sizes as Python integers, in tuples where there are several."""
+    if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1:
+        return tuple(whole_sizes(entry) for entry in value)
+    return whole_number(value)
+
+
+def kind_of(value: Any) -> Any:
+    """What the code of an operation may know of the value of an option."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return value if value in ("same", "valid") else "text"
+    if isinstance(value, tuple | list):
+        if len(value) == 2 and isinstance(value[0], str):
+            return ("named", value[0], kind_of(value[1]))
+        return tuple([kind_of(entry) for entry in value])
+    if hasattr(value, "ndim"):
+        return ("array", value.ndim)
+    return "int" if hasattr(type(value), "__index__") else "other"
+
+
+def runtime_value(value: Any) -> Any:
+    """What the code is given of an option: the array of a named one, otherwise the value."""
+    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str):
+        return value[1]
+    return value
+
+
+def checked_option(operation: Operation, name: str, value: Any, text: str) -> Any:
+    """The kind of an option's value, if it takes that kind."""
+    option: Option = operation.options[name]
+    kind = kind_of(value)
+    general = "bool" if isinstance(kind, bool) else kind
+    if isinstance(kind, tuple):
+        general = kind[0] if kind[:1] in (("array",), ("named",)) else "tuple"
+    if kind == ("array", 0) and "array" not in option.accepts:
+        general = option.accepts[0]
+        kind = general
+    if kind == "other" and "other" not in option.accepts:
+        general = None
+    if "other" in option.accepts:
+        return "other"
+    if general not in option.accepts:
+        takes = " or ".join(OPTION_KINDS.get(each, repr(each)) for each in option.accepts)
+        raise SemanticError(f"{name}= of {operation.name} takes {takes}, not {shortly(value)}", text)
+    return kind
+
+
+OPTION_KINDS = {
+    "int": "a whole number", "float": "a number", "tuple": "a tuple", "bool": "True or False", "array": "an array",
+    "named": 'a pair ("axes", array)',
+}  # fmt: skip
+
+
+def shortly(value: Any) -> str:
+    """A value in a message."""
+    shown = repr(value)
+    return shown if len(shown) < 40 else f"a {type(value).__name__}"
+
+
+def argument_kind(operation: Operation, text: str, place: int, array: Any) -> str:
+    """ "array", "scalar" or "factory"; anything else is refused."""
+    if backend_of(array) is not None:
+        return "array"
+    if isinstance(array, bool | int | float | complex):
+        return "scalar"
+    if callable(array):
+        return "factory"
+    raise BackendError(
+        f"argument {place + 1} of {operation.name} is a {type(array).__name__}: it must be an array, a number, "
+        "or a function from a shape to an array",
+        text,
+    )
+
+
+def rank_of(array: Any, kind: str) -> int | None:
+    return {"scalar": 0, "factory": None}.get(kind) if kind != "array" else array.ndim
+
+
+# -- parameters that make their own array ---------------------------------------------------------------------
+
+
+def with_parameters(
+    operation: Operation, text: str, arrays: Sequence[Any], given: Mapping[str, Any], sizes: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> tuple[tuple[Any, ...], bool]:  # fmt: skip
+    """The arguments with every parameter asked for its array, and whether there was one."""
+    places = [place for place, array in enumerate(arrays) if hasattr(array, "__wirework_array__")]
+    if not places:
+        return tuple(arrays), False
+    kinds = tuple(
+        "factory" if place in places else argument_kind(operation, text, place, array)
+        for place, array in enumerate(arrays)
+    )
+    ranks = tuple(rank_of(array, kind) for array, kind in zip(arrays, kinds, strict=True))
+    bound = operation.bound(Call(text, kinds, ranks, given, options))
+    like = next((array for array, kind in zip(arrays, kinds, strict=True) if kind == "array"), None)
+    length = length_in(bound, arrays, sizes)
+    summed = {leaf.name for array in bound.inputs for leaf in array.leaves} - set(bound.outputs[0].names)
+    result = list(arrays)
+    for place in places:
+        operand = bound.inputs[place]
+        shape = tuple(math.prod(length(axis) for axis in dim) for dim in operand.layout)
+        fan_in = math.prod(length(axis) for axis in operand.names if axis in summed)
+        request = Request(
+            shape,
+            operation.name,
+            fan_in if operation.name == "dot" else None,
+            tuple(dim.text for dim in operand.dims),
+            like,
+        )
+        result[place] = arrays[place].__wirework_array__(request)
+    return tuple(result), True
+
+
+def length_in(bound: Bound, arrays: Sequence[Any], sizes: Mapping[str, Any]) -> Callable[[str], int]:
+    """The actual length of an axis, by its name."""
+    values = solved_values(bound, [getattr(array, "shape", ()) for array in arrays], sizes)
+    return lambda axis: evaluate(bound.size(axis), values)
+
+
+def solved_values(
+    bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]
+) -> Callable[[Atom], int]:
+    """The value of every atom of a bound expression, for actual shapes and sizes.
+
+    Raises:
+        AxisSizeError: if these contradict the expression.
+    """
+    found: dict[str, int] = {}
+
+    def value(atom: Atom) -> int:
+        match atom:
+            case Dim(operand, index):
+                return shapes[operand][index]
+            case Given(name, path):
+                entry = whole_sizes(sizes[name])
+                for index in path:
+                    entry = entry[index]
+                return entry
+            case Var(name):
+                return found[name]
+            case _:
+                raise KeyError(atom)
+
+    for number, statement in enumerate(bound.statements):
+        if isinstance(statement, Check):
+            left, right = evaluate(statement.left, value), evaluate(statement.right, value)
+            if not (left == right if statement.relation == "==" else left >= right):
+                raise failure_of_check(bound, number, shapes, sizes)
+        else:
+            try:
+                found[statement.name] = evaluate(statement.size, value)
+            except ZeroDivisionError:
+                raise failure_of_check(bound, number, shapes, sizes) from None
+    return value
+
+
+# -- making the program ----------------------------------------------------------------------------------------
+
+built: dict[Any, Program] = {}
+numbers = itertools.count(1)
+
+
+def program_for(operation: Operation, prepared: Prepared) -> Program:
+    """The program of a call, made if there is none yet."""
+    call = prepared.call
+    key = (
+        operation, prepared.backend, call.text, call.kinds, call.ranks, tuple(call.given.items()),
+        tuple(call.options.items()), call.order, prepared.casts,
+    )  # fmt: skip
+    program = built.get(key)
+    if program is None:
+        program = build(operation, call, prepared.backend, prepared.casts)
+        while len(built) >= LIMIT:
+            built.pop(next(iter(built)), None)
+        built[key] = program
+    return program
+
+
+def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[int] = ()) -> Program:
+    """Plan, print and compile."""
+    bound = operation.bound(call)
+    plan = operation.plan(call, bound)
+    arrays = [entry.name for place, entry in enumerate(plan.inputs) if entry.kind == "array" and place not in casts]
+    if casts:
+        plan = replace(plan, casts=tuple((plan.inputs[place].name, arrays[0]) for place in casts))
+    names: dict[str, Any] = {**backend.names(), "root": root}
+    source = Printer(plan, backend, names).print()
+    names["fail"] = functools.partial(fail, bound, plan)
+    if operation.function is not None:
+        names["function"] = operation.function
+    file = f"<wirework {next(numbers)}: {operation.name} {' '.join(call.text.split())}>"
+    exec(compile(source, file, "exec"), names)
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    return Program(names[plan.name], source, operation, call, bound, plan, backend)
+
+
+def fail(bound: Bound, plan: Plan, number: int, *arguments: Any) -> None:
+    """What generated code calls when a check does not hold."""
+    count = len(plan.inputs)
+    shapes = [getattr(array, "shape", ()) for array in arguments[:count]]
+    values = dict(zip((name for _, name in plan.keywords), arguments[count:], strict=True))
+    checks = [statement for statement in plan.statements if isinstance(statement, Check)]
+    raise failure_of_check(bound, plan.statements.index(checks[number]), shapes, values, plan.statements)
