@@ -1,1 +1,34 @@
-"""Write a deep-learning architecture once, with named axes; then run it, check it, draw it, cost it."""
+"""Write a deep-learning architecture once, with named axes; then run it, check it, draw it, cost it.
+
+    >>> import numpy as np
+    >>> import wirework as ww
+    >>> q, k = np.ones((2, 5, 16)), np.ones((2, 7, 16))
+    >>> ww.dot("b q (h [c]), b k (h [c]) -> b h q k", q, k, h=2).shape
+    (2, 2, 5, 7)
+"""
+
+from wirework import errors
+from wirework.api import *  # noqa: F403
+from wirework.api import __all__ as _operations
+from wirework.engine import record_sources
+from wirework.explain import Explanation, explain, source
+from wirework.program import Request
+from wirework.solving import check, matches, solve, solve_axes, solve_shapes, typed
+
+__version__ = "0.1.0"
+
+__all__ = [
+    *_operations,
+    "Explanation",
+    "Request",
+    "check",
+    "errors",
+    "explain",
+    "matches",
+    "record_sources",
+    "solve",
+    "solve_axes",
+    "solve_shapes",
+    "source",
+    "typed",
+]

@@ -26,6 +26,9 @@ recorders: list[dict[tuple[str, str], str]] = []
 inlined = types.ModuleType("wirework.inlined")  # programs that torch.compile found, by name
 
 
+ABSENT: Any = object()
+
+
 class OperationFunction(Protocol):
     """What users call: `ww.NAME(expression, *arrays, **sizes_and_options)`."""
 
@@ -40,19 +43,22 @@ def public(operation: Operation) -> OperationFunction:
     programs: dict[Any, Callable[..., Any]] = {}
     tables.append(programs)
 
-    def function(expression: str, x: Any = None, /, *rest: Any, **keywords: Any) -> Any:
+    def function(
+        expression: str, x: Any = None, y: Any = ABSENT, z: Any = ABSENT, /, *rest: Any, **keywords: Any
+    ) -> Any:
         try:
-            if not rest:
+            if y is ABSENT:
                 return programs[expression, x.__class__, x.ndim, *keywords](x, *keywords.values())
-            if len(rest) == 1:
-                (y,) = rest
-                key = (expression, x.__class__, x.ndim, y.__class__, y.ndim, *keywords)
-                return programs[key](x, y, *keywords.values())
-            return programs[fast_key(expression, (x, *rest), keywords)](x, *rest, *keywords.values())
+            of_y = (y.__class__, getattr(y, "ndim", None))
+            if z is ABSENT:
+                return programs[expression, x.__class__, x.ndim, *of_y, *keywords](x, y, *keywords.values())
+            arrays = (x, y, z, *rest)
+            return programs[fast_key(expression, arrays, keywords)](*arrays, *keywords.values())
         except Exception:  # whatever it is, `slow` finds out
             pass
         try:
-            return slow(operation, programs, expression, (x, *rest), keywords)
+            arrays = tuple(array for array in (x, y, z, *rest) if array is not ABSENT)
+            return slow(operation, programs, expression, arrays, keywords)
         except WireworkError as error:
             problem = error.with_traceback(None)
         raise problem
@@ -77,7 +83,7 @@ def public(operation: Operation) -> OperationFunction:
 
 def fast_key(expression: str, arrays: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """What a program is looked up by."""
-    return (expression, *[each for a in arrays for each in (a.__class__, a.ndim)], *keywords)
+    return (expression, *[each for a in arrays for each in (a.__class__, getattr(a, "ndim", None))], *keywords)
 
 
 def slow(
@@ -121,29 +127,44 @@ def remember(
     """Put a program where the hot path finds it, behind a choice if values of keywords choose the code."""
     if key not in programs and len(programs) >= LIMIT:
         programs.pop(next(iter(programs)), None)
-    plain = all(kind_of(value) in ("int", "float") for value in keywords.values())
+    count = len(prepared.arrays)
+    kinds = tuple(map(kind_of, keywords.values()))
+    choosing = tuple(count + place for place, kind in enumerate(kinds) if kind not in ("int", "float"))
+    taken = {name for _, name in prepared.call.order}
+    kept = tuple(count + place for place, name in enumerate(keywords) if name in taken)
     entry = programs.get(key)
-    if plain and not isinstance(entry, Choice):
+    known = entry.variants if isinstance(entry, Choice) else {}
+    if not (choosing or known):
         programs[key] = program.function
-        return
-    if not isinstance(entry, Choice):
-        entry = programs[key] = Choice(len(prepared.arrays))
-    wanted = {name for _, name in prepared.call.order}
-    taken = [place for place, name in enumerate(keywords) if name in wanted]
-    entry.variants[tuple(map(kind_of, keywords.values()))] = (program.function, taken)
+    elif len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
+        programs[key] = Flag({**known, kinds[0]: program.function})
+    else:
+        variants = {} if isinstance(entry, Flag) else known
+        programs[key] = Choice(count, {**variants, kinds: (program.function, kept)})
 
 
 class Choice:
     """Programs for the same arrays and keywords, told apart by the kinds of the keywords' values."""
 
-    def __init__(self, arrays: int) -> None:
+    def __init__(self, arrays: int, variants: dict[Any, Any]) -> None:
         self.arrays = arrays
-        self.variants: dict[tuple[Any, ...], tuple[Callable[..., Any], list[int]]] = {}
+        self.variants = variants
 
     def __call__(self, *arguments: Any) -> Any:
-        values = arguments[self.arrays :]
-        function, taken = self.variants[tuple([kind_of(value) for value in values])]
-        return function(*arguments[: self.arrays], *[runtime_value(values[place]) for place in taken])
+        arrays = self.arrays
+        kinds = tuple([kind_of(value) for value in arguments[arrays:]])
+        function, kept = self.variants[kinds]
+        return function(*arguments[:arrays], *[runtime_value(arguments[place]) for place in kept])
+
+
+class Flag(Choice):
+    """Programs told apart by one keyword that is True or False, and that they do not take."""
+
+    def __init__(self, variants: dict[Any, Any]) -> None:
+        super().__init__(0, variants)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.variants[arguments[-1]](*arguments[:-1])
 
 
 @contextlib.contextmanager

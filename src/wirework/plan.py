@@ -181,12 +181,15 @@ class Builder:
         if source == wanted:
             return self.reshape(value, target)
         cuts = needed_cuts(source, wanted)
-        if all(cut in boundaries(value.layout) for cut in cuts) and not splits(target, value.layout):
+        edges = {wanted.index(source[cut]) for cut in cuts} | {0, len(wanted)}
+        if sorted(value.layout) == sorted(target):
+            parts = value.layout
+        elif edges <= boundaries(target):  # no dimension of the target is put together after permuting
+            parts = partition(source, cuts | edges_within(source, target))
+        elif cuts <= boundaries(value.layout):
             parts = value.layout
         else:
-            goal = {wanted.index(source[cut]) for cut in cuts} | {0, len(wanted)}
-            fits = all(edge in boundaries(target) for edge in goal)
-            parts = partition(source, cuts | (edges_within(source, target) if fits else set()))
+            parts = partition(source, cuts)
         value = self.reshape(value, parts)
         return self.reshape(self.permute(value, order_for(parts, target, wanted)), target)
 
@@ -220,13 +223,6 @@ def needed_cuts(source: tuple[str, ...], wanted: tuple[str, ...]) -> set[int]:
 def edges_within(source: tuple[str, ...], target: Layout) -> set[int]:
     """The places in `source` where a dimension of `target` begins."""
     return {source.index(dim[0]) for dim in target if dim} - {0}
-
-
-def splits(target: Layout, layout: Layout) -> bool:
-    """Whether some dimension of `layout` must be cut to make `target`, and one cut is all it takes."""
-    whole = {dim for dim in layout if len(dim) > 1}
-    apart = any(set(dim) < set(one) for one in whole for dim in target if dim)
-    return apart and all(any(set(dim) <= set(one) for one in layout) for dim in target if dim)
 
 
 def partition(axes: tuple[str, ...], cuts: set[int]) -> Layout:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wirework.backends import Backend, Printer, backend_of, common_backend
+from wirework.backends import Backend, Printer, backend_of, common_backend, load
 from wirework.diagnose import failure_of_check
 from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, did_you_mean
 from wirework.notation import Bound, axis_names, parse
@@ -81,8 +81,6 @@ def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Ma
     if not isinstance(text, str):
         raise SyntaxError(f"the expression must be a string, not {type(text).__name__}")
     parse(text)
-    while arrays and arrays[-1] is None:
-        arrays = arrays[:-1]
     check_arity(operation, text, arrays)
     sizes, options = sort_keywords(operation, text, keywords)
     given = {name: size_kind(name, value, text) for name, value in sizes.items()}
@@ -93,7 +91,9 @@ def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Ma
     }
     arrays, made = with_parameters(operation, text, arrays, given, sizes, static)
     kinds = tuple(argument_kind(operation, text, place, array) for place, array in enumerate(arrays))
-    backend = common_backend([array for array, kind in zip(arrays, kinds, strict=True) if kind == "array"], text)
+    present = [array for array, kind in zip(arrays, kinds, strict=True) if kind == "array"]
+    solving = operation.family == "solving"
+    backend = load("numpy") if solving else common_backend(present, text)
     ranks = tuple(rank_of(array, kind) for array, kind in zip(arrays, kinds, strict=True))
     order = tuple(
         ("option" if name in options else "size", name)
@@ -106,16 +106,18 @@ def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Ma
     )
     casts = tuple(
         place for place, (array, kind) in enumerate(zip(arrays, kinds, strict=True))
-        if kind == "array" and backend.name != "numpy" and backend_of(array) is not backend
+        if kind == "array" and not solving and backend.name != "numpy" and backend_of(array) is not backend
     )  # fmt: skip
-    plain = not made and set(kinds) == {"array"}
+    plain = not made
     return Prepared(call, backend, arrays, values, casts, plain)
 
 
 def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
     least, most = operation.arity
     count = len(arrays)
-    if not count:
+    if operation.family == "solving":
+        return
+    if not count or all(array is None for array in arrays):
         raise BackendError(f"{operation.name} got no array", text)
     if count < least or (most is not None and count > most):
         wanted = str(least) if most == least else f"{least} or more" if most is None else f"{least} to {most}"
@@ -260,7 +262,9 @@ def shortly(value: Any) -> str:
 
 
 def argument_kind(operation: Operation, text: str, place: int, array: Any) -> str:
-    """ "array", "scalar" or "factory"; anything else is refused."""
+    """ "array", "scalar" or "factory"; anything else is refused. To solve, a shape is enough, or none."""
+    if operation.family == "solving":
+        return "factory" if array is None else "array" if hasattr(array, "shape") else "scalar"
     if backend_of(array) is not None:
         return "array"
     if isinstance(array, bool | int | float | complex):
@@ -275,7 +279,10 @@ def argument_kind(operation: Operation, text: str, place: int, array: Any) -> st
 
 
 def rank_of(array: Any, kind: str) -> int | None:
-    return {"scalar": 0, "factory": None}.get(kind) if kind != "array" else array.ndim
+    """The rank of an argument, `None` if it is still to be made."""
+    if kind == "array":
+        return len(array.shape)
+    return 0 if kind == "scalar" else None
 
 
 # -- parameters that make their own array ---------------------------------------------------------------------

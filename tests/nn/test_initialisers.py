@@ -14,7 +14,7 @@ from wirework.nn.initialisers import (
     default_initialiser,
     lecun_normal,
 )
-from wirework.nn.torch_parameter import draw
+from wirework.nn.torch.parameter import draw
 
 MANY = (400, 500)
 

@@ -23,9 +23,9 @@ class ArrayApi(Backend):
 
     def names(self) -> Mapping[str, Any]:
         xp = self.namespace
-        shared = ("attention", "conv", "softmax", "log_softmax", "logsumexp", "unravel", "window")
+        shared = ("attend", "convolve", "stable_log_softmax", "stable_logsumexp", "stable_softmax", "unravel", "windows")
         own = (
-            "diagonal", "floating", "index_put", "promote", "roll", "take", "counted", "vmap",
+            "counted", "diagonal", "floating", "index_put", "promote", "roll", "take", "vmap",
         )  # fmt: skip
         return {
             "xp": xp,
@@ -83,7 +83,7 @@ class ArrayApi(Backend):
         arguments += ["keepdims=True"] if keepdims else []
         if function in ("sum", "prod"):
             x = f"counted({x})"
-        prefix = "" if function == "logsumexp" else "xp."
+        prefix = "stable_" if function == "logsumexp" else "xp."
         return f"{prefix}{function}({listed([x, *arguments])})"
 
     def argreduce(self, x: str, function: str, axis: int) -> str:
@@ -104,8 +104,8 @@ class ArrayApi(Backend):
     def cumulate(self, x: str, function: str, axis: int) -> str:
         return f"xp.cumulative_{'sum' if function == 'cumsum' else 'prod'}(counted({x}), axis={axis})"
 
-    def take(self, x: str, *indices: str, start: int) -> str:
-        return f"take({listed([x, tupled(indices), start])})"
+    def take(self, x: str, *indices: str, axis: int) -> str:
+        return f"take({listed([x, tupled(indices), axis])})"
 
 
 def counted(xp: Any, x: Any) -> Any:

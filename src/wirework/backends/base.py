@@ -49,13 +49,27 @@ class Backend:
         """A NumPy array as an array of this backend, beside another one."""
         raise NotImplementedError
 
+    # -- sizes ---------------------------------------------------------------------------------------
+
+    def sizes_dict(self, names: Sequence[tuple[str, bool, int]], sizes: Sequence[str]) -> str:
+        remaining = iter(sizes)
+        entries = [
+            f'"{name}": {next(remaining) if single else tupled([next(remaining) for _ in range(count)])}'
+            for name, single, count in names
+        ]
+        return f"{{{listed(entries)}}}"
+
+    def shapes_tuple(self, ranks: Sequence[int], sizes: Sequence[str]) -> str:
+        remaining = iter(sizes)
+        return f"({listed(tupled([next(remaining) for _ in range(rank)]) for rank in ranks)},)"
+
     # -- views ---------------------------------------------------------------------------------------
 
     def reshape(self, x: str, shape: Sequence[str]) -> str:
         return f"{x}.reshape({listed(shape)})"
 
     def permute(self, x: str, order: Sequence[int]) -> str:
-        return f"{x}.transpose({listed(order)})"
+        return f"{x}.T" if len(order) == 2 else f"{x}.transpose({listed(order)})"
 
     def expand(self, x: str, shape: Sequence[str]) -> str:
         return f"{self.xp}.broadcast_to({x}, {tupled(shape)})"
@@ -106,10 +120,10 @@ class Backend:
         return f"{x}.{function}({axis})"
 
     def softmax(self, x: str, axis: int) -> str:
-        return f"softmax({x}, {axis})"
+        return f"stable_softmax({x}, {axis})"
 
     def log_softmax(self, x: str, axis: int) -> str:
-        return f"log_softmax({x}, {axis})"
+        return f"stable_log_softmax({x}, {axis})"
 
     def sort(self, x: str, axis: int) -> str:
         return f"{self.xp}.sort({x}, {axis})"
@@ -137,10 +151,8 @@ class Backend:
 
     def promote(self, *names: str) -> str:
         """A statement that gives arrays of one dtype, fit for a contraction, the same names."""
-        x = names[0]
-        differ = [f"{x}.dtype != {y}.dtype" for y in names[1:]]
-        test = " or ".join([*differ, f"{x}.dtype == {self.boolean}"])
-        return f"if {test}:\n    {', '.join(names)} = promote({listed(names)})"
+        chain = " == ".join(f"{name}.dtype" for name in names)
+        return f"if not {chain} != {self.boolean}:\n    {', '.join(names)} = promote({listed(names)})"
 
     boolean = "bool"
 
@@ -152,8 +164,8 @@ class Backend:
     def coordinates(self, x: str) -> str:
         return f"coordinates({x})"
 
-    def take(self, x: str, *indices: str, start: int) -> str:
-        return f"{x}[{listed([*[':'] * start, *indices])}]"
+    def take(self, x: str, *indices: str, axis: int) -> str:
+        return f"{x}[{listed([*[':'] * axis, *indices])}]"
 
     def index_put(self, x: str, values: str, *indices: str, mode: str) -> str:
         return f"index_put({x}, ({', '.join(indices)},), {values}, {mode!r})"
@@ -168,7 +180,7 @@ class Backend:
 
     def attention(self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool) -> str:
         flags = ["causal=True"] * causal + ["grouped=True"] * grouped
-        return f"attention({listed([*arguments[:3], *given(extras, arguments[3:]), *flags])})"
+        return f"attend({listed([*arguments[:3], *given(extras, arguments[3:]), *flags])})"
 
     def conv(
         self, *arguments: str, extras: Sequence[tuple[str, str]], dims: int, sizes: Sequence[str],
@@ -178,7 +190,7 @@ class Backend:
         options += [f"padding={padding!r}"] if padding else []
         options += [f"groups={' * '.join(sizes)}"] if sizes else []
         options += ["transposed=True"] if transposed else []
-        return f"conv({listed([*arguments[:2], *options])})"
+        return f"convolve({listed([*arguments[:2], *options])})"
 
     def window(
         self, *arguments: str, extras: Sequence[tuple[str, str]], axes: Sequence[int], sizes: Sequence[str],
@@ -186,7 +198,7 @@ class Backend:
     ) -> str:  # fmt: skip
         options = given([name for name, _ in extras], arguments[1:])
         options += [f"padding={padding!r}"] if padding else []
-        return f"window({listed([arguments[0], tupled(axes), tupled(sizes), *options])})"
+        return f"windows({listed([arguments[0], tupled(axes), tupled(sizes), *options])})"
 
     def vmap(self, *arguments: str, where: Sequence[Sequence[bool]]) -> str:
         return f"vmap(function, {tuple(map(tuple, where))})({listed(arguments)})"

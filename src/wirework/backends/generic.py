@@ -17,7 +17,7 @@ Padding = int | str | Sequence[int] | Sequence[Sequence[int]]
 # -- normalised exponentials ------------------------------------------------------------------------------
 
 
-def softmax(xp: Any, x: Any, axis: Axes) -> Any:
+def stable_softmax(xp: Any, x: Any, axis: Axes) -> Any:
     """Exponentials over their sum. Where every value is -inf, 0."""
     highest = xp.max(x, axis=axis, keepdims=True)
     raised = xp.exp(x - xp.where(xp.isfinite(highest), highest, xp.zeros_like(highest)))
@@ -25,12 +25,12 @@ def softmax(xp: Any, x: Any, axis: Axes) -> Any:
     return raised / xp.where(total == 0, xp.ones_like(total), total)
 
 
-def log_softmax(xp: Any, x: Any, axis: Axes) -> Any:
+def stable_log_softmax(xp: Any, x: Any, axis: Axes) -> Any:
     """Logarithm of softmax."""
-    return x - logsumexp(xp, x, axis, keepdims=True)
+    return x - stable_logsumexp(xp, x, axis, keepdims=True)
 
 
-def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool = False) -> Any:
+def stable_logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials."""
     if x.size == 0:
         return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
@@ -43,7 +43,7 @@ def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool = False) -> Any:
 # -- attention ----------------------------------------------------------------------------------------------
 
 
-def attention(
+def attend(
     xp: Any, q: Any, k: Any, v: Any, mask: Any = None, bias: Any = None, scale: float | None = None,
     softcap: float | None = None, dropout: float | None = None, rng: Any = None, causal: bool = False,
     grouped: bool = False, drop: Callable[..., Any] | None = None,
@@ -68,7 +68,7 @@ def attention(
         scores = xp.where(mask, scores, xp.full_like(scores, -math.inf))
     if k.shape[-2] == 0:
         return xp.matmul(scores, v)
-    weights = softmax(xp, scores, -1)
+    weights = stable_softmax(xp, scores, -1)
     if dropout:
         if drop is None or rng is None:
             raise NotSupportedError("dropout= in attention needs rng= on this backend")
@@ -139,7 +139,7 @@ def padded(xp: Any, x: Any, axes: Sequence[int], amounts: Sequence[tuple[int, in
     return x
 
 
-def conv(
+def convolve(
     xp: Any, x: Any, w: Any, stride: PerAxis = 1, padding: Padding = 0, dilation: PerAxis = 1,
     groups: int = 1, transposed: bool = False, output_padding: PerAxis = 0,
 ) -> Any:  # fmt: skip
@@ -148,7 +148,7 @@ def conv(
     stride, dilation = per_axis(stride, count), per_axis(dilation, count)
     kernel = w.shape[2:]
     if transposed:
-        return conv_transposed(xp, x, w, stride, padding, dilation, groups, per_axis(output_padding, count))
+        return convolve_transposed(xp, x, w, stride, padding, dilation, groups, per_axis(output_padding, count))
     amounts = pads(padding, x.shape[2:], kernel, stride, dilation)
     sizes = [places(*each) for each in zip(x.shape[2:], amounts, kernel, stride, dilation, strict=True)]
     x = padded(xp, x, range(2, x.ndim), amounts)
@@ -161,7 +161,7 @@ def conv(
     return xp.reshape(result, (x.shape[0], w.shape[0], *sizes))
 
 
-def conv_transposed(
+def convolve_transposed(
     xp: Any, x: Any, w: Any, stride: Sequence[int], padding: Padding, dilation: Sequence[int], groups: int,
     output_padding: Sequence[int],
 ) -> Any:  # fmt: skip
@@ -192,7 +192,7 @@ def slices(
     )
 
 
-def window(
+def windows(
     xp: Any, x: Any, axes: Sequence[int], sizes: Sequence[int], stride: PerAxis = 1, padding: Padding = 0,
     dilation: PerAxis = 1, fill: float = 0,
 ) -> Any:  # fmt: skip

@@ -22,8 +22,8 @@ class Jax(Backend):
         return {
             "jax": jax,
             "jnp": jnp,
-            "attention": partial(generic.attention, jnp, drop=drop),
-            "conv": conv,
+            "attend": partial(generic.attend, jnp, drop=drop),
+            "convolve": convolve,
             "coordinates": coordinates,
             "expect_rank": generic.expect_rank,
             "floating": floating,
@@ -31,7 +31,7 @@ class Jax(Backend):
             "promote": promote,
             "unravel": partial(generic.unravel, jnp),
             "vmap": vmap,
-            "window": partial(generic.window, jnp),
+            "windows": partial(generic.windows, jnp),
         }
 
     def owns(self, kind: type) -> bool:
@@ -56,8 +56,8 @@ class Jax(Backend):
     def log_softmax(self, x: str, axis: int) -> str:
         return f"jax.nn.log_softmax({x}, {axis})"
 
-    def take(self, x: str, *indices: str, start: int) -> str:
-        place = listed([*[":"] * start, *indices])
+    def take(self, x: str, *indices: str, axis: int) -> str:
+        place = listed([*[":"] * axis, *indices])
         return f'{x}.at[{place}].get(mode="fill")'
 
 
@@ -94,7 +94,7 @@ def drop(x: Any, rate: float, rng: Any) -> Any:
     return jnp.where(jax.random.bernoulli(rng, rate, x.shape), 0, x / (1 - rate)).astype(x.dtype)
 
 
-def conv(
+def convolve(
     x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
     transposed: bool = False, output_padding: Any = 0,
 ) -> Any:  # fmt: skip

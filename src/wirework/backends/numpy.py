@@ -17,11 +17,11 @@ class NumPy(Backend):
     xp = "np"
 
     def names(self) -> Mapping[str, Any]:
-        shared = ("softmax", "log_softmax", "logsumexp", "conv", "window", "unravel")
+        shared = ("convolve", "stable_log_softmax", "stable_logsumexp", "stable_softmax", "unravel", "windows")
         return {
             "np": np,
             **{name: partial(getattr(generic, name), np) for name in shared},
-            "attention": partial(generic.attention, np, drop=drop),
+            "attend": partial(generic.attend, np, drop=drop),
             "floating": floating,
             "promote": promote,
             "coordinates": coordinates,
@@ -44,7 +44,7 @@ class NumPy(Backend):
             arguments[0] = f"axis={arguments[0]}"
             return f"np.count_nonzero({listed([x, *arguments])})"
         if function == "logsumexp":
-            return f"logsumexp({listed([x, *arguments])})"
+            return f"stable_logsumexp({listed([x, *arguments])})"
         return f"{x}.{function}({listed(arguments)})"
 
 

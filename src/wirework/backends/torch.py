@@ -24,18 +24,19 @@ class Torch(Backend):
         return {
             "torch": torch,
             "F": F,
-            "attention": attention,
-            "conv": conv,
+            "attend": attend,
+            "convolve": convolve,
             "coordinates": coordinates,
             "expect_rank": generic.expect_rank,
             "floating": floating,
             "from_numpy": from_numpy,
             "index_put": index_put,
+            "ordered": ordered,
             "promote": promote,
             "scalar": scalar,
             "unravel": unravel,
             "vmap": vmap,
-            "window": window,
+            "windows": windows,
         }
 
     def owns(self, kind: type) -> bool:
@@ -48,7 +49,7 @@ class Torch(Backend):
         return f"from_numpy({name}, {like})"
 
     def permute(self, x: str, order: Sequence[int]) -> str:
-        return f"{x}.permute({listed(order)})"
+        return f"{x}.T" if len(order) == 2 else f"{x}.permute({listed(order)})"
 
     def expand(self, x: str, shape: Sequence[str]) -> str:
         return f"{x}.expand({listed(shape) if shape else '()'})"
@@ -92,7 +93,7 @@ class Torch(Backend):
                 return f"{x}.{function}({listed([dims, *keep])})"
 
     def argreduce(self, x: str, function: str, axis: int) -> str:
-        return f"torch.{function}({x}.byte() if {x}.dtype == torch.bool else {x}, {axis})"
+        return f"torch.{function}(ordered({x}), {axis})"
 
     def softmax(self, x: str, axis: int) -> str:
         return f"{x}.softmax({axis})"
@@ -148,6 +149,11 @@ def floating(x: torch.Tensor) -> torch.Tensor:
     return x if x.is_floating_point() or x.is_complex() else x.to(torch.get_default_dtype())
 
 
+def ordered(x: torch.Tensor) -> torch.Tensor:
+    """A tensor whose values torch can compare: bools as numbers."""
+    return x.byte() if x.dtype == torch.bool else x
+
+
 def promote(*tensors: torch.Tensor) -> list[torch.Tensor]:
     """Tensors as one dtype; bools count."""
     dtype = reduce(torch.promote_types, (tensor.dtype for tensor in tensors))
@@ -188,7 +194,7 @@ class _Namespace:
         return torch.stack(tuple(tensors), axis)
 
 
-def attention(
+def attend(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any = None, bias: Any = None,
     scale: float | None = None, softcap: float | None = None, dropout: float = 0.0, rng: Any = None,
     causal: bool = False, grouped: bool = False,
@@ -223,7 +229,7 @@ def attention(
     return F.dropout(weights, dropout) @ v
 
 
-def conv(
+def convolve(
     x: torch.Tensor, w: torch.Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
     transposed: bool = False, output_padding: Any = 0,
 ) -> torch.Tensor:  # fmt: skip
@@ -245,7 +251,7 @@ def pad(x: torch.Tensor, amounts: Sequence[tuple[int, int]], fill: float = 0) ->
     return F.pad(x, [each for pair in reversed(amounts) for each in pair], value=fill)
 
 
-def window(
+def windows(
     x: torch.Tensor, axes: Sequence[int], sizes: Sequence[int], stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, fill: float = 0,
 ) -> torch.Tensor:  # fmt: skip

@@ -117,7 +117,8 @@ class LinearDefinition:
         return math.prod(inputs), math.prod(required_shape(self.output_axes, sizes, str(self)))
 
     def __call__(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        return ww.dot(self.dot, x, weight, bias=bias, **self.input_sizes)
+        options = self.input_sizes if bias is None else {**self.input_sizes, "bias": bias}
+        return ww.dot(self.dot, x, weight, **options)
 
     @property
     def summary(self) -> str:

@@ -286,10 +286,12 @@ class Binder:
     def sign_checks(self, inputs: Sequence[Array]) -> list[Statement]:
         """A size that is given for the output alone is checked by nothing else."""
         compared = {leaf.size for array in inputs for leaf in all_leaves(array)}
+        unchecked = {
+            size: name for name, size in self.known.items() if isinstance(size, Given) and name not in compared
+        }
         return [
             Check(size, 0, Equation(name, (name,), False, name, self.spans.get(name, (0, 0))), ">=")
-            for name, size in self.known.items()
-            if isinstance(size, Given) and name not in compared
+            for size, name in unchecked.items()
         ]
 
     def missing(self, inputs: Sequence[Array], outputs: Sequence[Array], solution: Solution) -> list[str]:

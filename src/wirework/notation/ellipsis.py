@@ -73,6 +73,8 @@ class Repeats:
             case Ellipsis(term):
                 first = level_of(node, len(around))
                 self.terms.setdefault(self.find(first), []).append(node)
+                if node.follows is not None:
+                    self.unite(first, (first_axis(node.follows) or f"@{node.span[0]}", len(around)))
                 if term is None:
                     self.note(ANONYMOUS, node.span, [*around, node])
                 else:

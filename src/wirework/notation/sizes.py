@@ -249,6 +249,7 @@ class _Solver:
     def __init__(self, sizes: dict[str, Atom]) -> None:
         self.sizes = sizes
         self.statements: list[Statement] = []
+        self.wholes: dict[tuple[bool, tuple[str, ...]], Atom] = {}  # of equations that hold already
 
     def apply(self, equation: Equation) -> bool:
         """Use an equation to find its one unknown, or to check what is known. False: not yet."""
@@ -259,7 +260,9 @@ class _Solver:
                 self.assign(str(equation.total), self.combined(equation))
             return not unknown
         if not unknown:
-            self.check(whole, self.combined(equation), equation)
+            same = self.wholes.get((equation.is_sum, equation.parts))
+            self.check(whole, self.combined(equation) if same is None else same, equation)
+            self.wholes.setdefault((equation.is_sum, equation.parts), whole)
             return True
         if len(unknown) > 1:
             return False
@@ -276,6 +279,7 @@ class _Solver:
 
     def divide(self, name: str, whole: Atom, equation: Equation) -> None:
         """Find the one unknown `name`, which may stand several times in the equation."""
+        self.wholes[equation.is_sum, equation.parts] = whole
         others = [self.sizes[part] for part in equation.parts if part != name]
         times = equation.parts.count(name)
         if equation.is_sum:

@@ -178,7 +178,9 @@ def _rebuild(term: Term, change: Callable[[Term], tuple[Term, ...]]) -> tuple[Te
             return (replace(term, parts=tuple(_as_one(_rebuild(part, change), part) for part in parts)),)
         case Ellipsis(inner) if inner is not None:
             repeated = _rebuild(inner, change)
-            return (replace(term, term=_as_one(repeated, inner), follows=term),) if repeated else ()
+            if repeated == (inner,):
+                return (term,)
+            return (replace(term, term=_as_one(repeated, inner), follows=term.follows or term),) if repeated else ()
         case _:
             return (term,)
 

@@ -10,6 +10,7 @@ from wirework.operations.elementwise import ELEMENTWISE
 from wirework.operations.indexing import INDEXING
 from wirework.operations.rearrange import REARRANGE
 from wirework.operations.reduction import REDUCTIONS
+from wirework.operations.solving import SOLVE, SOLVE_SHAPES
 
 OPERATIONS = {
     operation.name: operation
@@ -23,6 +24,8 @@ OPERATIONS = {
         ATTENTION,
         CONV,
         WINDOW,
+        SOLVE,
+        SOLVE_SHAPES,
     )
 }
 

@@ -165,7 +165,7 @@ class Operation:
         factories = tuple(
             (name, tuple(builder_size(bound, dim) for dim in array.layout))
             for name, kind, array in zip(names, call.kinds, bound.inputs, strict=True)
-            if kind == "factory"
+            if kind == "factory" and self.family != "solving"
         )
         return Plan(
             self.name,

@@ -274,9 +274,21 @@ def complete_window(expression: Expression, call: Call) -> Expression:
         wrong_count("window", expression, call)
     need_brackets("window", expression, expression.inputs[0])
     need_brackets("window", expression, (expression.outputs or ())[0])
-    return replace(
-        expression, outputs=(renamed_output((expression.outputs or ())[0], (*expression.inputs, Operand(()))),)
-    )
+    output = renamed_output((expression.outputs or ())[0], (*expression.inputs, Operand(())))
+    return replace(expression, outputs=(as_many_windows(expression.inputs[0], output),))
+
+
+def as_many_windows(operand: Operand, output: Operand) -> Operand:
+    """The output with its repeated window axes as many as the repeated axes slid over."""
+    slid = [node for term in bracketed(operand) for node in walk(term) if isinstance(node, Ellipsis)]
+
+    def tie(term: Term) -> tuple[Term, ...]:
+        if isinstance(term, Bracket) and len(slid) == 1:
+            inner = (replace(each, follows=slid[0]) if isinstance(each, Ellipsis) else each for each in term.terms)
+            return (replace(term, terms=tuple(inner)),)
+        return (term,)
+
+    return rebuild(output, tie)
 
 
 def lower_window(low: Lowering) -> Value:

@@ -199,45 +199,36 @@ def kept_dims(value: Value, rows: tuple[str, ...], inner: tuple[str, ...]) -> La
     return tuple((axis,) for axis in rows)
 
 
-def effort(low: Lowering, x: Value, y: Value, order: Sequence[str], candidate: Product) -> tuple[int, int]:
-    """How much moving of data a product needs: copies first, then steps."""
+def effort(low: Lowering, x: Value, y: Value, order: Sequence[str], candidate: Product) -> tuple[int, ...]:
+    """How much moving of data a product needs: copies, then other steps, then swaps of rows and columns."""
     left, right = (y, x) if candidate.swap else (x, y)
-    copies = steps = 0
-    for value, layout in ((left, candidate.left), (right, candidate.right)):
-        views, copied = moves(low, value, layout)
-        copies += copied
-        steps += views
+    sides = [moves(low, left, candidate.left), moves(low, right, candidate.right)]
     result = Value("", candidate.result)
-    final = [(axis,) for axis in order]
-    views, _ = moves(low, result, final)
     output = low.bound.outputs[0].layout
-    if set(output) <= set(candidate.result) or output == candidate.result:
-        views, _ = moves(low, result, output)
-    return (copies, steps + 2 * views)
+    final = output if len(low.inputs) == 2 else tuple((axis,) for axis in order)
+    after = moves(low, result, [tuple(a for a in dim if a in result.axes) for dim in final])
+    copies, steps, swaps = (sum(each) for each in zip(*sides, after, strict=True))
+    return (copies, steps, swaps)
 
 
-def moves(low: Lowering, value: Value, layout: Sequence[tuple[str, ...]]) -> tuple[int, int]:
-    """The number of steps between two layouts, and of the copies among them.
+def moves(low: Lowering, value: Value, layout: Sequence[tuple[str, ...]]) -> tuple[int, int, int]:
+    """What leads from one layout to another: copies, views, and swaps of the last two dimensions.
 
-    A permutation of whole dimensions is a view; flattening after one is a copy. Swapping the last two
-    dimensions costs a matrix product nothing.
+    Flattening after a permutation is a copy. Swapping the last two dimensions costs a matrix product
+    nothing.
     """
     trial = Builder(low.builder.size)
     trial.arrange(value, layout)
     kinds = [step.primitive for step in trial.steps]
-    copied = 0
-    if "permute" in kinds and kinds[-1] == "reshape":
-        copied = 1
-    elif "permute" in kinds and not swaps_last(trial):
-        copied = 0
-    return len([kind for kind in kinds if kind != "permute" or not swaps_last(trial)]), copied
+    copied = int("permute" in kinds and kinds[-1] == "reshape")
+    swaps = sum(step.primitive == "permute" and swaps_last(step.options["order"]) for step in trial.steps)
+    return copied, len(kinds) - swaps, swaps
 
 
-def swaps_last(trial: Builder) -> bool:
-    """Whether the only permutation is of the last two dimensions."""
-    orders = [step.options["order"] for step in trial.steps if step.primitive == "permute"]
-    count = len(orders[0]) if orders else 0
-    return len(orders) == 1 and orders[0] == (*range(count - 2), count - 1, count - 2)
+def swaps_last(order: Sequence[int]) -> bool:
+    """Whether a permutation is of the last two dimensions alone."""
+    count = len(order)
+    return tuple(order) == (*range(count - 2), count - 1, count - 2)
 
 
 def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = None) -> Value:

@@ -129,7 +129,7 @@ def lower_get(low: Lowering) -> Value:
     indices = [aligned(low, value, order) for value in (*(along(low, axis) for axis in shared), *places)]
     around = [dim for dim in single if dim[0] not in indexed and dim[0] not in shared]
     layout = [*around[:start], *((axis,) for axis in order), *around[start:]]
-    value = low.builder.apply("take", [array, *indices], layout, start=start) if indexed else array
+    value = low.builder.apply("take", [array, *indices], layout, axis=start) if indexed else array
     return low.finish(value, output)
 
 

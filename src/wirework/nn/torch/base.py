@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wirework.errors import AxisSizeError
 from wirework.nn.definition import Definition, Start, no_size, rank_of
-from wirework.nn.torch_parameter import Recipe, UnbuiltParameter, draw, draw_seed, is_placeholder
+from wirework.nn.torch.parameter import Recipe, UnbuiltParameter, draw, draw_seed, is_placeholder
 
 Module = TypeVar("Module", bound=nn.Module)
 Spec = tuple[int, ...] | tuple[tuple[int, ...], torch.dtype] | Tensor

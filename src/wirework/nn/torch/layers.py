@@ -1,10 +1,4 @@
-"""Layers for PyTorch: native modules, whose sizes may be left for the first call or for `build`.
-
->>> import wirework.nn.torch as wn
->>> layer = wn.Linear("... [c_in -> c_out]", c_out=64)
->>> wn.build(layer, {"x": (2, 32)}).weight.shape
-torch.Size([64, 32])
-"""
+"""Linear, Norm and Dropout as torch modules."""
 
 from __future__ import annotations
 
@@ -15,16 +9,10 @@ from torch import Tensor, nn
 
 from wirework.errors import AxisSizeError
 from wirework.nn.dropout import DropoutDefinition
-from wirework.nn.initialisers import constant, normal, truncated_normal, uniform
 from wirework.nn.linear import LinearDefinition
 from wirework.nn.norm import NormDefinition
 from wirework.nn.sizes import Size
-from wirework.nn.torch_layer import Layer, build
-from wirework.nn.torch_parameter import param
-
-__all__ = [
-    "Dropout", "Linear", "Norm", "build", "constant", "normal", "param", "truncated_normal", "uniform",
-]  # fmt: skip
+from wirework.nn.torch.base import Layer
 
 
 class Linear(Layer):
