@@ -7,15 +7,28 @@
     (2, 2, 5, 7)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from wirework import errors
 from wirework.api import *  # noqa: F403
 from wirework.api import __all__ as _operations
 from wirework.engine import record_sources
-from wirework.explain import Explanation, explain, source
-from wirework.program import Request
-from wirework.solving import check, matches, solve, solve_axes, solve_shapes, typed
+from wirework.solving import check, matches, solve, solve_axes, solve_shapes
+
+if TYPE_CHECKING:
+    from wirework.explain import Explanation, explain, source
+    from wirework.program import Request
+    from wirework.typed import typed
 
 __version__ = "0.1.0"
+
+LOADED_WHEN_ASKED = {
+    "Explanation": "explain",
+    "Request": "program",
+    "explain": "explain",
+    "source": "explain",
+    "typed": "typed",
+}
 
 __all__ = [
     *_operations,
@@ -32,3 +45,14 @@ __all__ = [
     "source",
     "typed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what only few programs need when it is asked for."""
+    if name not in LOADED_WHEN_ASKED:
+        raise AttributeError(f"module 'wirework' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"wirework.{LOADED_WHEN_ASKED[name]}"), name)
+    globals()[name] = found
+    return found

@@ -3,60 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from wirework.engine import OperationFunction, public
-from wirework.operations import OPERATIONS, AdaptKind, adapted
 
-rearrange = id = public(OPERATIONS["rearrange"])
-sum = public(OPERATIONS["sum"])
-mean = public(OPERATIONS["mean"])
-var = public(OPERATIONS["var"])
-std = public(OPERATIONS["std"])
-prod = public(OPERATIONS["prod"])
-min = public(OPERATIONS["min"])
-max = public(OPERATIONS["max"])
-any = public(OPERATIONS["any"])
-all = public(OPERATIONS["all"])
-count_nonzero = public(OPERATIONS["count_nonzero"])
-logsumexp = public(OPERATIONS["logsumexp"])
-argmin = public(OPERATIONS["argmin"])
-argmax = public(OPERATIONS["argmax"])
-add = public(OPERATIONS["add"])
-subtract = public(OPERATIONS["subtract"])
-multiply = public(OPERATIONS["multiply"])
-divide = public(OPERATIONS["divide"])
-true_divide = public(OPERATIONS["true_divide"])
-floor_divide = public(OPERATIONS["floor_divide"])
-power = public(OPERATIONS["power"])
-maximum = public(OPERATIONS["maximum"])
-minimum = public(OPERATIONS["minimum"])
-less = public(OPERATIONS["less"])
-less_equal = public(OPERATIONS["less_equal"])
-greater = public(OPERATIONS["greater"])
-greater_equal = public(OPERATIONS["greater_equal"])
-equal = public(OPERATIONS["equal"])
-not_equal = public(OPERATIONS["not_equal"])
-logical_and = public(OPERATIONS["logical_and"])
-logical_or = public(OPERATIONS["logical_or"])
-where = public(OPERATIONS["where"])
-logaddexp = public(OPERATIONS["logaddexp"])
-dot = public(OPERATIONS["dot"])
-softmax = public(OPERATIONS["softmax"])
-log_softmax = public(OPERATIONS["log_softmax"])
-sort = public(OPERATIONS["sort"])
-argsort = public(OPERATIONS["argsort"])
-flip = public(OPERATIONS["flip"])
-roll = public(OPERATIONS["roll"])
-cumsum = public(OPERATIONS["cumsum"])
-cumprod = public(OPERATIONS["cumprod"])
-get_at = public(OPERATIONS["get_at"])
-set_at = public(OPERATIONS["set_at"])
-add_at = public(OPERATIONS["add_at"])
-subtract_at = public(OPERATIONS["subtract_at"])
-attention = public(OPERATIONS["attention"])
-conv = public(OPERATIONS["conv"])
-window = public(OPERATIONS["window"])
+rearrange = id = public("rearrange")
+sum = public("sum")
+mean = public("mean")
+var = public("var")
+std = public("std")
+prod = public("prod")
+min = public("min")
+max = public("max")
+any = public("any")
+all = public("all")
+count_nonzero = public("count_nonzero")
+logsumexp = public("logsumexp")
+argmin = public("argmin")
+argmax = public("argmax")
+add = public("add")
+subtract = public("subtract")
+multiply = public("multiply")
+divide = public("divide")
+true_divide = public("true_divide")
+floor_divide = public("floor_divide")
+power = public("power")
+maximum = public("maximum")
+minimum = public("minimum")
+less = public("less")
+less_equal = public("less_equal")
+greater = public("greater")
+greater_equal = public("greater_equal")
+equal = public("equal")
+not_equal = public("not_equal")
+logical_and = public("logical_and")
+logical_or = public("logical_or")
+where = public("where")
+logaddexp = public("logaddexp")
+dot = public("dot")
+softmax = public("softmax")
+log_softmax = public("log_softmax")
+sort = public("sort")
+argsort = public("argsort")
+flip = public("flip")
+roll = public("roll")
+cumsum = public("cumsum")
+cumprod = public("cumprod")
+get_at = public("get_at")
+set_at = public("set_at")
+add_at = public("add_at")
+subtract_at = public("subtract_at")
+attention = public("attention")
+conv = public("conv")
+window = public("window")
 
 __all__ = [
     "adapt",
@@ -113,7 +112,9 @@ __all__ = [
 ]
 
 
-def adapt(function: Callable[..., Any], kind: AdaptKind = "vmap") -> OperationFunction:
+def adapt(
+    function: Callable[..., Any], kind: Literal["vmap", "elementwise", "reduce"] = "vmap"
+) -> OperationFunction:
     """An operation of your own, from a function on arrays.
 
     Args:
@@ -131,4 +132,6 @@ def adapt(function: Callable[..., Any], kind: AdaptKind = "vmap") -> OperationFu
     >>> norm("b [c] -> b", np.ones((2, 9)))
     array([3., 3.])
     """
+    from wirework.operations import adapted
+
     return public(adapted(function, kind))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 Span = tuple[int, int]
@@ -90,5 +89,7 @@ def underlined(text: str, spans: Iterable[Span]) -> list[str]:
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """' (did you mean ...?)' if one of the candidates is close to `name`, else ''."""
+    import difflib  # slow to load, and only needed for messages
+
     close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -11,6 +11,7 @@ import numpy as np
 
 from wirework.backends import load
 from wirework.errors import RankError, SemanticError, did_you_mean
+from wirework.keywords import kind_of
 from wirework.notation import Array, Bound, Ellipsis, bracketed, contains, distribute, parse
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
@@ -18,7 +19,6 @@ from wirework.program import (
     Prepared,
     Program,
 
-    kind_of,
     prepare,
     program_for,
 
@@ -63,7 +63,7 @@ def source(
     operation = operation_called(name)
     chosen = load(backend)
     call = call_without_arrays(operation, expression, ranks, given, options, chosen.fused)
-    return program_for(operation, Prepared(call, chosen, (), (), (), True)).source
+    return program_for(Prepared(operation, call, chosen, (), (), (), True)).source
 
 
 def operation_called(name: str) -> Operation:
@@ -198,7 +198,7 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
     operation = operation_called(name)
     stand_ins = [np.broadcast_to(np.zeros(()), tuple(a)) if isinstance(a, tuple | list) else a for a in arrays]
     prepared = prepare(operation, expression, stand_ins, keywords)
-    own = program_for(operation, prepared)
+    own = program_for(prepared)
     shown = own
     if backend is not None and backend != prepared.backend.name:
         chosen = load(backend)
@@ -206,7 +206,7 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
             prepared.call.text, prepared.call.kinds, prepared.call.ranks, prepared.call.given, prepared.call.options,
             prepared.call.order, chosen.fused,
         )  # fmt: skip
-        shown = program_for(operation, Prepared(call, chosen, (), (), (), True))
+        shown = program_for(Prepared(operation, call, chosen, (), (), (), True))
     return explanation(own, shown, prepared)
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import linecache
 import math
@@ -15,11 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wirework.backends import Backend, Printer, backend_of, common_backend, load
-from wirework.diagnose import failure_of_check
-from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, did_you_mean
+from wirework.diagnose import explained, failure_of_check
+from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, WireworkError, did_you_mean
+from wirework.keywords import kind_of, runtime_value
 from wirework.notation import Bound, axis_names, parse
 from wirework.notation.sizes import Atom, Check, Dim, Given, Var, evaluate, root
-from wirework.operations import Call, Operation, Option
+from wirework.operations import OPERATIONS, Call, Operation, Option
 from wirework.plan import Plan
 
 LIMIT = 4096  # programs kept in all
@@ -61,6 +61,7 @@ class Program:
 class Prepared:
     """The arguments of a call, sorted."""
 
+    operation: Operation
     call: Call
     backend: Backend
     arrays: tuple[Any, ...]
@@ -72,12 +73,15 @@ class Prepared:
 # -- sorting the arguments ------------------------------------------------------------------------------
 
 
-def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Mapping[str, Any]) -> Prepared:
+def prepare(
+    operation: str | Operation, text: Any, arrays: Sequence[Any], keywords: Mapping[str, Any]
+) -> Prepared:
     """Sort the arguments of a call.
 
     Raises:
         WireworkError: for whatever is wrong with them.
     """
+    operation = OPERATIONS[operation] if isinstance(operation, str) else operation
     if not isinstance(text, str):
         raise SyntaxError(f"the expression must be a string, not {type(text).__name__}")
     parse(text)
@@ -98,7 +102,7 @@ def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Ma
     order = tuple(
         ("option" if name in options else "size", name)
         for name in (*keyword_order(keywords, sizes, options),)
-        if name in given or (name in static and not operation.options[name].static)
+        if name in given or (name in static and takes_value(operation, name, static[name]))
     )
     call = Call(text, kinds, ranks, given, static, order, backend.fused)
     values = tuple(
@@ -109,7 +113,7 @@ def prepare(operation: Operation, text: Any, arrays: Sequence[Any], keywords: Ma
         if kind == "array" and not solving and backend.name != "numpy" and backend_of(array) is not backend
     )  # fmt: skip
     plain = not made
-    return Prepared(call, backend, arrays, values, casts, plain)
+    return Prepared(operation, call, backend, arrays, values, casts, plain)
 
 
 def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
@@ -203,32 +207,6 @@ def whole_sizes(value: Any) -> Any:
     return whole_number(value)
 
 
-def kind_of(value: Any) -> Any:
-    """What the code of an operation may know of the value of an option."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return "int"
-    if isinstance(value, float):
-        return "float"
-    if isinstance(value, str):
-        return value if value in ("same", "valid") else "text"
-    if isinstance(value, tuple | list):
-        if len(value) == 2 and isinstance(value[0], str):
-            return ("named", value[0], kind_of(value[1]))
-        return tuple([kind_of(entry) for entry in value])
-    if hasattr(value, "ndim"):
-        return ("array", value.ndim)
-    return "int" if hasattr(type(value), "__index__") else "other"
-
-
-def runtime_value(value: Any) -> Any:
-    """What the code is given of an option: the array of a named one, otherwise the value."""
-    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str):
-        return value[1]
-    return value
-
-
 def checked_option(operation: Operation, name: str, value: Any, text: str) -> Any:
     """The kind of an option's value, if it takes that kind."""
     option: Option = operation.options[name]
@@ -283,6 +261,38 @@ def rank_of(array: Any, kind: str) -> int | None:
     if kind == "array":
         return len(array.shape)
     return 0 if kind == "scalar" else None
+
+
+def prepare_traced(
+    operation: str | Operation, text: str, classes: Sequence[type], ranks: Sequence[int | None],
+    names: Sequence[str], kinds: Sequence[Any],
+) -> Prepared:  # fmt: skip
+    """Sort the arguments of a call that torch.compile traces, where only types and kinds are known."""
+    operation = OPERATIONS[operation] if isinstance(operation, str) else operation
+    backend = load("torch")
+    options = {
+        name: kind for name, kind in zip(names, kinds, strict=True)
+        if name in operation.options and kind is not None and kind is not False
+    }  # fmt: skip
+    given = {name: kind for name, kind in zip(names, kinds, strict=True) if name not in operation.options}
+    order = tuple(
+        ("option" if name in options else "size", name) for name in names
+        if name in given or (name in options and takes_value(operation, name, options[name]))
+    )  # fmt: skip
+    scalar = [issubclass(kind, bool | int | float | complex) for kind in classes]
+    argument_kinds = tuple(
+        "array" if rank is not None else "scalar" if number else "factory"
+        for rank, number in zip(ranks, scalar, strict=True)
+    )
+    known_ranks = tuple(0 if number else rank for rank, number in zip(ranks, scalar, strict=True))
+    casts = tuple(place for place, kind in enumerate(classes) if kind.__module__ == "numpy")
+    call = Call(text, argument_kinds, known_ranks, given, options, order, backend.fused)
+    return Prepared(operation, call, backend, (), (), casts, True)
+
+
+def takes_value(operation: Operation, name: str, kind: Any) -> bool:
+    """Whether generated code takes an option as an argument, rather than being made for its value."""
+    return not operation.options[name].static and kind not in ("same", "valid")
 
 
 # -- parameters that make their own array ---------------------------------------------------------------------
@@ -370,9 +380,9 @@ built: dict[Any, Program] = {}
 numbers = itertools.count(1)
 
 
-def program_for(operation: Operation, prepared: Prepared) -> Program:
+def program_for(prepared: Prepared) -> Program:
     """The program of a call, made if there is none yet."""
-    call = prepared.call
+    operation, call = prepared.operation, prepared.call
     key = (
         operation, prepared.backend, call.text, call.kinds, call.ranks, tuple(call.given.items()),
         tuple(call.options.items()), call.order, prepared.casts,
@@ -395,7 +405,7 @@ def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[in
         plan = replace(plan, casts=tuple((plan.inputs[place].name, arrays[0]) for place in casts))
     names: dict[str, Any] = {**backend.names(), "root": root}
     source = Printer(plan, backend, names).print()
-    names["fail"] = functools.partial(fail, bound, plan)
+    names["fail"] = failure(bound, plan)
     if operation.function is not None:
         names["function"] = operation.function
     file = f"<wirework {next(numbers)}: {operation.name} {' '.join(call.text.split())}>"
@@ -404,10 +414,30 @@ def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[in
     return Program(names[plan.name], source, operation, call, bound, plan, backend)
 
 
-def fail(bound: Bound, plan: Plan, number: int, *arguments: Any) -> None:
+def failure(bound: Bound, plan: Plan) -> Callable[..., None]:
     """What generated code calls when a check does not hold."""
-    count = len(plan.inputs)
-    shapes = [getattr(array, "shape", ()) for array in arguments[:count]]
-    values = dict(zip((name for _, name in plan.keywords), arguments[count:], strict=True))
-    checks = [statement for statement in plan.statements if isinstance(statement, Check)]
-    raise failure_of_check(bound, plan.statements.index(checks[number]), shapes, values, plan.statements)
+    checks = [place for place, statement in enumerate(plan.statements) if isinstance(statement, Check)]
+    texts = [plan.statements[place].equation.text for place in checks]  # type: ignore[union-attr]
+
+    def fail(number: int, *arguments: Any) -> None:
+        count = len(plan.inputs)
+        shapes = [getattr(array, "shape", ()) for array in arguments[:count]]
+        sizes = dict(zip((name for _, name in plan.keywords), arguments[count:], strict=True))
+        raise failure_of_check(bound, checks[number], shapes, sizes, plan.statements)
+
+    def traced(number: int, *arguments: Any) -> None:
+        """torch.compile cannot build an error of ours while it traces."""
+        raise ValueError(f"the sizes do not fit {texts[number]} in the expression {bound.expression.text!r}")
+
+    fail._torchdynamo_inline = traced  # type: ignore[attr-defined]
+    return fail
+
+
+def explain_failure(error: Exception, program: Program, prepared: Prepared) -> Exception:
+    """A typed error, unless a function of the user's own may have raised this one."""
+    own = program.operation.function is not None or "factory" in prepared.call.kinds
+    if own and not isinstance(error, WireworkError | ZeroDivisionError):
+        return error
+    keywords = zip(prepared.call.order, prepared.values, strict=True)
+    sizes = {name: value for (kind, name), value in keywords if kind == "size"}
+    return explained(error, program.operation.name, program.bound, prepared.arrays, sizes, program.plan.statements)

@@ -206,8 +206,10 @@ def attend(
     if rng is not None:
         raise NotSupportedError("rng= is for JAX and NumPy: torch draws from its own generator")
     queries, keys = q.shape[-2], k.shape[-2]
-    square = causal and mask is None and bias is None and softcap is None and queries == keys
-    if causal and not square:
+    square = False
+    if causal and mask is None and bias is None and softcap is None and queries == keys:
+        square = True
+    elif causal:
         seen = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
         mask = seen if mask is None else torch.as_tensor(mask, device=q.device) & seen
     if softcap is None:

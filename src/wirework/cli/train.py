@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wirework.cli.errors import UserError, choose, need
+from wirework.cli.options import Options
 
 if TYPE_CHECKING:
-    from wirework.cli.training import Options, Trainer
+    from wirework.cli.training import Trainer
     from wirework.models.vit import ViTConfig
 
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the training images.  [default: 30]")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Same seed, same numbers.  [default: 0]")]
-Device = Annotated[str, typer.Option(help="Where to train: cpu, cuda, mps.")]
+DEFAULT = Options()
 
 
 def train(
@@ -24,16 +23,22 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results.  [default: results/MODEL-DATA]")
     ] = None,
-    epochs: Epochs = None,
-    seed: Seed = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in one step.  [default: 64]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help=f"Passes over the training images.  [default: {DEFAULT.epochs}]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help=f"Same seed, same numbers.  [default: {DEFAULT.seed}]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help=f"Images in one step.  [default: {DEFAULT.batch_size}]")
+    ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="The highest learning rate.  [default: 0.002]")
+        float | None, typer.Option(min=0.0, help=f"The highest one.  [default: {DEFAULT.learning_rate}]")
     ] = None,
     train_limit: Annotated[
         int | None, typer.Option(min=0, help="Use only so many training images.  [default: all]")
     ] = None,
-    device: Device = "cpu",
+    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda or mps.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
 ) -> None:
     """Train a small model on real data, and write weights, metrics and pictures to a folder.
@@ -95,7 +100,7 @@ def prepare(given: dict[str, Any], device: str, state: dict[str, Any] | None) ->
     import torch
 
     from wirework.cli.digits import load_digits
-    from wirework.cli.training import Options, Trainer, use_device
+    from wirework.cli.training import Trainer, use_device
     from wirework.models.vit import ViT, ViTConfig
 
     torch.set_num_threads(min(torch.get_num_threads(), 2))  # more only get in each other's way here

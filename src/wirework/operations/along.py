@@ -22,16 +22,7 @@ from wirework.operations.base import (
 )
 from wirework.plan import Value
 
-SUMMARIES = {
-    "softmax": "Exponentials divided by their sum over the axes in brackets.",
-    "log_softmax": "Logarithm of softmax over the axes in brackets, without overflow.",
-    "sort": "Sort along the axis in brackets, smallest first.",
-    "argsort": "Places of the values along the axis in brackets, smallest first; equal ones keep their order.",
-    "flip": "Reverse the order along each axis in brackets.",
-    "roll": "Shift along each axis in brackets, what falls off the end coming in at the start.",
-    "cumsum": "Cumulative sum along the axis in brackets.",
-    "cumprod": "Cumulative product along the axis in brackets.",
-}
+NAMES = ("softmax", "log_softmax", "sort", "argsort", "flip", "roll", "cumsum", "cumprod")
 ONE_AXIS = ("sort", "argsort", "cumsum", "cumprod")
 COST = {"softmax": 8, "log_softmax": 8, "cumsum": 1, "cumprod": 1}
 
@@ -144,8 +135,7 @@ def along(name: str) -> Operation:
         options=options,
         rules=Rules(units=True),
         coarse=name in ("softmax", "log_softmax"),
-        summary=SUMMARIES[name],
     )
 
 
-ALONG = tuple(map(along, SUMMARIES))
+ALONG = tuple(map(along, NAMES))

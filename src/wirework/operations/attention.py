@@ -199,5 +199,4 @@ ATTENTION = Operation(
         "rng": Option(None, accepts=("other",)),
     },
     arguments=("query", "key", "value"),
-    summary="softmax(q k^T * scale + bias, masked) v, over the axis of keys.",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NoReturn
 
+from wirework.docstrings import summary
 from wirework.errors import NotSupportedError, SemanticError, Span
 from wirework.notation import (
     Array,
@@ -112,7 +113,6 @@ class Operation:
         options: by name.
         rules: how its expressions are bound.
         coarse: axes that stand together everywhere may be treated as one.
-        elementary: what it does to what is in brackets, in words; `{...}` stands for an option.
         arguments: names for its arrays in generated code.
     """
 
@@ -122,12 +122,15 @@ class Operation:
     complete: Complete
     lower: Lower
     flops: Flops
-    summary: str
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     rules: Rules | Callable[[Expression], Rules] = Rules()
     coarse: bool = False
     arguments: tuple[str, ...] = ("x", "y", "z")
     function: Callable[..., Any] | None = None  # the user's own, of an adapted operation
+    summary: str = ""  # what it does, in a sentence; by default that of its docstring
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "summary", self.summary or summary(self.name))
 
     def expression(self, call: Call) -> Expression:
         """The full expression of a call: one operand for each array, shorthands written out, outputs there."""

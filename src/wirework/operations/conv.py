@@ -205,10 +205,16 @@ def lower(low: Lowering) -> Value:
         dims=count,
         sizes=groups,
         transposed=transposed,
-        padding=low.option("padding") if isinstance(low.option("padding"), str) else None,
+        padding=named_padding(low),
     )
     low.builder.measure(value, role.result)
     return low.finish(value, low.bound.outputs[0])
+
+
+def named_padding(low: Lowering) -> str | None:
+    """The padding, if it is "same" or "valid"."""
+    kind = low.option("padding")
+    return kind if kind in ("same", "valid") else None
 
 
 def slide_options(low: Lowering, count: int) -> list[tuple[str, str]]:
@@ -259,7 +265,6 @@ CONV = Operation(
     },
     rules=own_outputs,
     arguments=("x", "w"),
-    summary="Slide a kernel over spatial axes and contract it with the channels (cross-correlation).",
 )
 
 
@@ -322,7 +327,7 @@ def lower_window(low: Lowering) -> Value:
         extras=tuple(extras),
         axes=axes,
         sizes=tuple(low.bound.size(axis) for axis in windows),
-        padding=low.option("padding") if isinstance(low.option("padding"), str) else None,
+        padding=named_padding(low),
     )
     low.builder.measure(value, places)
     return low.finish(value, output)
@@ -349,5 +354,4 @@ WINDOW = Operation(
     flops=free,
     options={**SLIDE, "fill": Option(None)},
     rules=own_places,
-    summary="Overlapping windows along axes, as new axes; a reduction over these is a pooling.",
 )

@@ -379,5 +379,4 @@ DOT = Operation(
     flops=flops,
     options={"bias": Option(None, accepts=("array",))},
     coarse=True,
-    summary="Multiply arrays and sum over axes: matrix products, contractions, linear maps.",
 )

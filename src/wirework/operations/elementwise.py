@@ -101,7 +101,6 @@ def elementwise(name: str) -> Operation:
         lower=partial(lower, name),
         flops=flops,
         coarse=True,
-        summary=f"Elementwise {name.replace('_', ' ')} of arrays whose axes are lined up by name.",
     )
 
 

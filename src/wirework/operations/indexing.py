@@ -182,7 +182,7 @@ def spread(low: Lowering, places: Sequence[Value], loops: Sequence[str]) -> list
     return [first, *others]
 
 
-def indexing(name: str, summary: str) -> Operation:
+def indexing(name: str) -> Operation:
     return Operation(
         name=name,
         family="indexing",
@@ -192,13 +192,7 @@ def indexing(name: str, summary: str) -> Operation:
         flops=free,
         rules=Rules(units=True),
         arguments=("x", "y", "z"),
-        summary=summary,
     )
 
 
-INDEXING = (
-    indexing("get_at", "Read an array at coordinates."),
-    indexing("set_at", "A copy of an array with values put at coordinates."),
-    indexing("add_at", "A copy of an array with values added at coordinates; repeated ones accumulate."),
-    indexing("subtract_at", "A copy of an array with values subtracted at coordinates; repeated ones accumulate."),
-)
+INDEXING = tuple(map(indexing, ("get_at", "set_at", "add_at", "subtract_at")))

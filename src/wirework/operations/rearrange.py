@@ -26,7 +26,10 @@ def lower(low: Lowering) -> Value | list[Value]:
     """Split the inputs into blocks, pair these with the blocks of the outputs, and join."""
     sources: list[Value] = []
     for value, array in zip(low.inputs, low.bound.inputs, strict=True):
-        sources += split(low, replace(value, layout=flat(array.dims)), array.dims)
+        if find_concat(array.dims) is None:
+            sources.append(value)
+        else:
+            sources += split(low, replace(value, layout=flat(array.dims)), array.dims)
     targets = [dims for output in low.bound.outputs for dims in blocks(output.dims)]
     pairs = iter(pair(low, sources, targets))
     results = [join(low, output.dims, (sources[index] for index in pairs)) for output in low.bound.outputs]
@@ -195,5 +198,4 @@ REARRANGE = Operation(
     lower=lower,
     flops=free,
     coarse=True,
-    summary="Transpose, split, flatten, repeat, take diagonals, concatenate and split along an axis.",
 )

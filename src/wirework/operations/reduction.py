@@ -24,20 +24,9 @@ from wirework.operations.base import (
 )
 from wirework.plan import Value
 
-SUMMARIES = {
-    "sum": "Sum over axes.",
-    "mean": "Arithmetic mean over axes. Integers give the default floating type.",
-    "var": "Variance over axes: the mean squared deviation from the mean, in two passes.",
-    "std": "Standard deviation over axes: the square root of the variance.",
-    "prod": "Product over axes.",
-    "min": "Smallest value over axes.",
-    "max": "Largest value over axes.",
-    "any": "Whether any value over axes is nonzero.",
-    "all": "Whether all values over axes are nonzero.",
-    "count_nonzero": "Number of nonzero values over axes.",
-    "logsumexp": "Logarithm of the sum of exponentials over axes, without overflow.",
-}
-
+NAMES = (
+    "sum", "mean", "var", "std", "prod", "min", "max", "any", "all", "count_nonzero", "logsumexp",
+)  # fmt: skip
 KEEPDIMS = {"keepdims": Option(False, static=True, accepts=("bool",))}
 
 
@@ -176,11 +165,10 @@ def reduction(name: str) -> Operation:
         flops=flops,
         options=options,
         coarse=True,
-        summary=SUMMARIES[name],
     )
 
 
-def arg_reduction(name: str, which: str) -> Operation:
+def arg_reduction(name: str) -> Operation:
     return Operation(
         name=name,
         family="reduction",
@@ -190,12 +178,11 @@ def arg_reduction(name: str, which: str) -> Operation:
         flops=flops,
         options=KEEPDIMS,
         rules=Rules(units=True),
-        summary=f"Place of the {which} value over axes: the first one, counted row-major over them.",
     )
 
 
 REDUCTIONS = (
-    *(reduction(name) for name in SUMMARIES),
-    arg_reduction("argmin", "smallest"),
-    arg_reduction("argmax", "largest"),
+    *(reduction(name) for name in NAMES),
+    arg_reduction("argmin"),
+    arg_reduction("argmax"),
 )

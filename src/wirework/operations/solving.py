@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wirework.docstrings import summary
 from wirework.notation import Expression, Rules, axis_names
 from wirework.operations.base import Call, Lowering, Operation, free, wrong_count
 from wirework.plan import Value
@@ -49,6 +50,5 @@ SOLVE = Operation(
     lower=lower,
     flops=free,
     rules=Rules(merge=False),
-    summary="The size of every axis.",
 )
-SOLVE_SHAPES = replace(SOLVE, name="solve_shapes", lower=lower_shapes, summary="The shape of every operand.")
+SOLVE_SHAPES = replace(SOLVE, name="solve_shapes", lower=lower_shapes, summary=summary("solve_shapes"))

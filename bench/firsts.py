@@ -1,0 +1,143 @@
+"""What is new costs: a new expression, a new shape, the import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import einops
+import einx
+import torch
+from timing import once
+
+import wirework as ww
+
+SOURCE = Path(__file__).parents[1] / "src"
+Library = Callable[..., object]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A call whose axes can be renamed, which makes it an expression never seen before."""
+
+    wirework: Library
+    einx: Library
+    text: str
+    shapes: tuple[tuple[int, ...], ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    einops: Library | None = None  # called as (*tensors, text, **sizes)
+    einops_text: str = ""
+
+
+def reduction(name: str) -> Library:
+    """A reduction of einops."""
+    return lambda x, text, **sizes: einops.reduce(x, text, name, **sizes)
+
+
+def samples() -> list[Sample]:
+    split, pool = "bb (hh ww) cc -> bb cc hh ww", "bb (hh [pp]) (ww [qq]) cc -> bb hh ww cc"
+    return [
+        Sample(ww.rearrange, einx.id, split, ((2, 4, 3),), {"hh": 2}, einops.rearrange, split),
+        Sample(ww.rearrange, einx.id, "bb ss cc -> cc bb ss", ((2, 4, 3),), {}, einops.rearrange, "bb ss cc -> cc bb ss"),
+        Sample(ww.rearrange, einx.id, "bb ss cc, bb tt cc -> bb (ss + tt) cc", ((2, 4, 3), (2, 5, 3))),
+        Sample(ww.sum, einx.sum, "bb [ss] cc -> bb cc", ((2, 4, 3),), {}, reduction("sum"), "bb ss cc -> bb cc"),
+        Sample(ww.mean, einx.mean, "bb ss [cc]", ((2, 4, 3),), {}, reduction("mean"), "bb ss cc -> bb ss"),
+        Sample(ww.max, einx.max, pool, ((2, 8, 8, 3),), {"pp": 2, "qq": 2}, reduction("max"), re.sub(r"[\[\]]", "", pool)),
+        Sample(ww.add, einx.add, "bb ss cc, cc -> bb ss cc", ((2, 4, 3), (3,))),
+        Sample(ww.multiply, einx.multiply, "bb ss cc, bb cc -> bb ss cc", ((2, 4, 3), (2, 3))),
+        Sample(
+            ww.dot, einx.dot, "bb tt [cc], [cc] dd -> bb tt dd", ((2, 5, 16), (16, 8)), {},
+            einops.einsum, "bb tt cc, cc dd -> bb tt dd",
+        ),
+        Sample(
+            ww.dot, einx.dot, "bb qq (hh [cc]), bb kk (hh [cc]) -> bb hh qq kk", ((2, 5, 16), (2, 7, 16)), {"hh": 2}
+        ),
+        Sample(ww.softmax, einx.softmax, "bb [ss] cc", ((2, 4, 3),)),
+        Sample(ww.flip, einx.flip, "bb [ss] cc", ((2, 4, 3),)),
+    ]  # fmt: skip
+
+
+def renamed(text: str, number: int) -> str:
+    """An expression with other names for its axes, which all are double letters."""
+    return re.sub(r"([a-z])\1", rf"\g<0>{number}", text)
+
+
+def call_of(sample: Sample, library: str, number: int, tensors: Sequence[torch.Tensor]) -> Callable[[], object]:
+    sizes = {renamed(name, number): size for name, size in sample.sizes.items()}
+    function = getattr(sample, library)
+    if library == "einops":
+        text = renamed(sample.einops_text, number)
+        return lambda: function(*tensors, text, **sizes)
+    text = renamed(sample.text, number)
+    return lambda: function(text, *tensors, **sizes)
+
+
+LIBRARIES = ("wirework", "einops", "einx")
+
+
+def cold_expressions(count: int) -> dict[str, float]:
+    """Median microseconds of the first call of an expression, over about `count` of them for each library."""
+    found: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+    chosen = {library: [each for each in samples() if getattr(each, library)] for library in LIBRARIES}
+    for number in range(1 + count // 5):
+        for library in LIBRARIES:
+            for sample in chosen[library]:
+                if len(found[library]) < count:
+                    tensors = [torch.randn(shape) for shape in sample.shapes]
+                    seconds = once(call_of(sample, library, number, tensors))
+                    found[library] += [seconds] if number else []  # the first ones load modules
+    return {library: median(times) * 1e6 for library, times in found.items()}
+
+
+def new_shapes(count: int) -> dict[str, dict[str, float]]:
+    """Median microseconds of a call with a shape never seen, and of the same call with that shape again."""
+    sample = samples()[0]
+    tensors = [torch.randn(2, 2 * n, 3) for n in range(2, 2 + count)]
+    calls: dict[str, Callable[[torch.Tensor], object]] = {"hand": split_by_hand}
+    for library in LIBRARIES:
+        calls[library] = lambda x, library=library: call_of(sample, library, 999, [x])()
+    found = {}
+    for name, call in calls.items():
+        for _ in range(20):
+            call(torch.randn(2, 2, 3))
+        first = [once(lambda x=x, call=call: call(x)) for x in tensors]
+        again = [once(lambda x=x, call=call: call(x)) for x in tensors]
+        found[name] = {"new": median(first) * 1e6, "known": median(again) * 1e6}
+    return found
+
+
+def split_by_hand(x: torch.Tensor) -> torch.Tensor:
+    b, s, c = x.shape
+    return x.reshape(b, 2, s // 2, c).permute(0, 3, 1, 2)
+
+
+IMPORT = """
+import sys
+import numpy
+from time import perf_counter
+start = perf_counter()
+import {library}
+print(perf_counter() - start, *sorted({{"torch", "jax", "tensorflow"}} & set(sys.modules)))
+"""
+
+
+def imports(rounds: int) -> dict[str, dict[str, object]]:
+    """Median milliseconds of importing each library after numpy, and the frameworks that it loads."""
+    times: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+    loaded: dict[str, list[str]] = {}
+    for number in range(rounds + 1):
+        for library in LIBRARIES:
+            seconds, *loaded[library] = import_once(library)
+            times[library] += [float(seconds)] if number else []  # the first one compiles
+    return {each: {"ms": median(times[each]) * 1e3, "loads": loaded[each]} for each in LIBRARIES}
+
+
+def import_once(library: str) -> list[str]:
+    program = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n" + IMPORT.format(library=library)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return result.stdout.split()

@@ -1,0 +1,174 @@
+"""The array libraries that every operation is tested on, and how a case is run on one of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_strict
+import ml_dtypes
+import numpy as np
+import torch
+from strategies import Case, Data, Factory
+
+import wirework.api as ww
+from wirework import reference
+
+HALF = ("float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An array library.
+
+    Attributes:
+        array: makes its array from values and the name of a dtype, keeping the strides where it can.
+        values: the values of one of its arrays, as NumPy has them.
+        refuses: whether the library itself cannot do a case.
+    """
+
+    name: str
+    array: Callable[[np.ndarray, str], Any]
+    values: Callable[[Any], np.ndarray]
+    refuses: Callable[[Case], bool] = lambda case: False
+
+
+def numpy_array(values: np.ndarray, dtype: str) -> np.ndarray:
+    return values
+
+
+def torch_array(values: np.ndarray, dtype: str) -> torch.Tensor:
+    if any(stride < 0 for stride in values.strides):
+        values = np.ascontiguousarray(values).reshape(values.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of arrays that cannot be written to: none is
+        return torch.from_numpy(values).to(getattr(torch, dtype))
+
+
+def torch_values(tensor: torch.Tensor) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    return (tensor.double() if tensor.dtype == torch.bfloat16 else tensor).resolve_neg().resolve_conj().numpy()
+
+
+def jax_array(values: np.ndarray, dtype: str) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.asarray(values, dtype=dtype)
+
+
+def jax_values(array: Any) -> np.ndarray:
+    values = np.asarray(array)
+    return values.astype("float64") if values.dtype == ml_dtypes.bfloat16 else values
+
+
+def strict_array(values: np.ndarray, dtype: str) -> Any:
+    return array_api_strict.asarray(np.array(values))
+
+
+def strict_values(array: Any) -> np.ndarray:
+    return np.asarray(array._array)
+
+
+def strict_refuses(case: Case) -> bool:
+    """The standard has no half precision, does not mix dtypes, and gives no meaning to arithmetic of bools."""
+    return bool(case.dtypes & {*HALF, "bool", "complex64"}) or len(case.dtypes) > 1
+
+
+NUMPY = Target("numpy", numpy_array, np.asarray, lambda case: "bfloat16" in case.dtypes)
+TORCH = Target("torch", torch_array, torch_values)
+JAX = Target("jax", jax_array, jax_values)
+STRICT = Target("array_api_strict", strict_array, strict_values, strict_refuses)
+EAGER = (NUMPY, TORCH, STRICT)
+
+
+def on(target: Target, value: Any) -> Any:
+    """An argument or option of a case as the target has it."""
+    match value:
+        case Data(values, dtype):
+            return target.array(values, dtype)
+        case Factory(data):
+            return factory(target, data)
+        case (str(axes), Data() as data):
+            return (axes, on(target, data))
+    return value
+
+
+def factory(target: Target, data: Data) -> Callable[[tuple[int, ...]], Any]:
+    def make(shape: tuple[int, ...]) -> Any:
+        assert tuple(shape) == data.values.shape, f"asked for {shape}, not {data.values.shape}"
+        return target.array(data.values, data.dtype)
+
+    return make
+
+
+def precise(value: Any) -> Any:
+    """An argument of a case as the reference has it: half precision as float64."""
+    match value:
+        case Data(values, dtype):
+            return values.astype("float64") if dtype in (*HALF, "float32") else values.astype(precise_kind(dtype))
+        case Factory(data):
+            return lambda shape: precise(data)
+        case (str(axes), Data() as data):
+            return (axes, precise(data))
+    return value
+
+
+def precise_kind(dtype: str) -> str:
+    if dtype == "complex64":
+        return "complex128"
+    return "int64" if "int" in dtype else dtype
+
+
+def expected(case: Case) -> tuple[np.ndarray, ...]:
+    """What the definition says."""
+    with np.errstate(all="ignore"):
+        result = reference.run(
+            case.operation, case.expression, *map(precise, case.arguments),
+            **{name: precise(value) for name, value in case.keywords.items()},
+        )  # fmt: skip
+    return result if isinstance(result, tuple) else (result,)
+
+
+def actual(case: Case, target: Target, function: Any = None) -> tuple[np.ndarray, ...]:
+    """What the engine gives. Arguments must come out as they went in."""
+    function = function or getattr(ww, case.operation)
+    arguments = [on(target, argument) for argument in case.arguments]
+    keywords = {name: on(target, value) for name, value in case.keywords.items()}
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result = function(case.expression, *arguments, **keywords)
+    for argument, given in zip(case.arguments, arguments, strict=True):
+        if isinstance(argument, Data):
+            np.testing.assert_array_equal(target.values(given), np.asarray(argument.values), "an input was changed")
+    results = result if isinstance(result, tuple) else (result,)
+    return tuple(map(target.values, results))
+
+
+def check(case: Case, target: Target, function: Any = None) -> None:
+    """Compare the engine on one array library with the definition."""
+    if not target.refuses(case):
+        compare(case, actual(case, target, function), expected(case))
+
+
+def check_all(case: Case, targets: tuple[Target, ...] = EAGER) -> None:
+    """Compare the engine on several array libraries with the definition."""
+    wanted = expected(case)
+    for target in targets:
+        if not target.refuses(case):
+            try:
+                compare(case, actual(case, target), wanted)
+            except Exception as error:
+                error.add_note(f"on {target.name}: {case!r}")
+                raise
+
+
+def compare(case: Case, found: tuple[np.ndarray, ...], wanted: tuple[np.ndarray, ...]) -> None:
+    assert len(found) == len(wanted)
+    exact = case.dtypes & {"float64"} and not case.dtypes & {*HALF, "float32", "complex64"}
+    half = case.loose or case.dtypes & set(HALF)
+    tolerance = 5e-2 if half else 1e-9 if exact else 2e-4
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape, f"shape {one.shape}, not {other.shape}"
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
