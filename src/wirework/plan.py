@@ -50,6 +50,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One of several ways to the same result. The one with the smallest cost is taken at run time."""
+
+    cost: Size
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a backend prints as one function: inputs, keyword sizes and options, sizes, steps, outputs."""
 
@@ -61,6 +70,7 @@ class Plan:
     outputs: tuple[str, ...]
     single: bool = True  # one output is returned as it is, several as a tuple
     factories: tuple[tuple[str, tuple[Size, ...]], ...] = ()  # inputs to make, and their shapes
+    branches: tuple[Branch, ...] = ()  # in place of `outputs`, after `steps`
     casts: tuple[tuple[str, str], ...] = ()  # NumPy inputs to convert, and the input to follow
 
 
@@ -88,6 +98,15 @@ class Builder:
         self.known = size
         self.measured: dict[str, Size] = {}  # lengths read off a value
         self.steps: list[Step] = []
+        self.branches: list[Branch] = []
+        self.count = 0
+
+    def branch(self, cost: Size, make: Callable[[], Value]) -> None:
+        """Add one way to the result; its steps are those that `make` adds."""
+        before = list(self.steps)
+        result = make()
+        self.branches.append(Branch(cost, tuple(self.steps[len(before) :]), (result.name,)))
+        self.steps[len(before) :] = []
 
     def size(self, axis: str) -> Size:
         """The length of an axis."""
@@ -104,7 +123,8 @@ class Builder:
         """Add a step. Options that are `None` are left out."""
         names = tuple(arg if isinstance(arg, str) else arg.name for arg in arguments)
         given = {key: value for key, value in options.items() if value is not None}
-        result = f"%{len(self.steps)}"
+        self.count += 1
+        result = f"%{self.count}"
         self.steps.append(Step(result, primitive, names, given))
         return Value(result, tuple(map(tuple, layout)))
 

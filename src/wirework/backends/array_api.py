@@ -30,6 +30,7 @@ class ArrayApi(Backend):
         return {
             "xp": xp,
             "coordinates": partial(coordinates, xp),
+            "cheapest": generic.cheapest,
             "expect_rank": generic.expect_rank,
             **{name: partial(getattr(generic, name), xp) for name in shared},
             **{name: partial(globals()[name], xp) for name in own},

@@ -167,6 +167,9 @@ class Backend:
     def take(self, x: str, *indices: str, axis: int) -> str:
         return f"{x}[{listed([*[':'] * axis, *indices])}]"
 
+    def rows(self, table: str, places: str) -> str:
+        return f"rows({table}, {places})"
+
     def index_put(self, x: str, values: str, *indices: str, mode: str) -> str:
         return f"index_put({x}, ({', '.join(indices)},), {values}, {mode!r})"
 
@@ -246,10 +249,12 @@ class Printer:
         self.code: dict[str, str] = {}  # source of each value and argument
         self.atom_names: dict[Atom, str] = {}
         self.needed = self.needed_atoms()
-        self.origin = {step.result: step.arguments[0] for step in plan.steps if step.arguments}
-        consuming = [step for step in plan.steps if step.primitive != "promote"]
+        steps = [*plan.steps, *(step for branch in plan.branches for step in branch.steps)]
+        self.origin = {step.result: step.arguments[0] for step in steps if step.arguments}
+        consuming = [step for step in steps if step.primitive != "promote"]
         self.uses = Counter(name for step in consuming for name in step.arguments)
-        self.uses.update(plan.outputs)
+        self.uses.update(plan.outputs if not plan.branches else ())
+        self.uses.update(name for branch in plan.branches for name in branch.outputs)
         self.measured = {atom.value for atom in self.needed if isinstance(atom, Length)}
 
     def print(self) -> str:
@@ -277,10 +282,34 @@ class Printer:
         self.make_arrays()
         for step in self.plan.steps:
             self.step(step)
-        outputs = [bare(self.code[name]) for name in self.plan.outputs]
-        self.lines.append(f"return {outputs[0] if self.plan.single else tupled(outputs)}")
+        if self.plan.branches:
+            self.print_branches()
+        else:
+            self.print_return(self.plan.outputs)
         body = "\n".join("    " + line for text in self.lines for line in text.split("\n"))
         return f"def {self.plan.name}({', '.join(self.arguments)}):\n{body}\n"
+
+    def print_return(self, outputs: Sequence[str]) -> None:
+        found = [bare(self.code[name]) for name in outputs]
+        self.lines.append(f"return {found[0] if self.plan.single else tupled(found)}")
+
+    def print_branches(self) -> None:
+        """Compare the costs, then each branch in turn; the last one needs no test."""
+        costs = [self.size(branch.cost) for branch in self.plan.branches]
+        best = self.fresh("best")
+        self.lines.append(f"{best} = cheapest({listed(costs)})")
+        for number, branch in enumerate(self.plan.branches):
+            last = number == len(costs) - 1
+            outside, self.lines = self.lines, []
+            code, taken = dict(self.code), set(self.taken)
+            for step in branch.steps:
+                self.step(step)
+            self.print_return(branch.outputs)
+            inside, self.lines = self.lines, outside
+            self.code, self.taken = code, taken
+            if not last:
+                self.lines.append(f"if {best} == {number}:")
+            self.lines += inside if last else ["    " + line for text in inside for line in text.split("\n")]
 
     # -- names -----------------------------------------------------------------------------------------
 
@@ -316,7 +345,10 @@ class Printer:
     def needed_atoms(self) -> set[Atom]:
         """The atoms that checks, steps and factories need, and what these are computed from."""
         found: set[Atom] = set()
-        for step in self.plan.steps:
+        steps = [*self.plan.steps, *(step for branch in self.plan.branches for step in branch.steps)]
+        for branch in self.plan.branches:
+            found.update(atoms(branch.cost))
+        for step in steps:
             for option in SIZE_OPTIONS:
                 value = step.options.get(option)
                 if value is not None:

@@ -229,3 +229,18 @@ def expect_rank(value: Any, rank: int) -> Any:
     if actual != rank:
         raise SemanticError(f"the function returned {actual} dimensions where the expression has {rank}")
     return value
+
+
+# -- orders of contraction -------------------------------------------------------------------------------------
+
+
+def cheapest(*costs: Any) -> int:
+    """The place of the smallest cost; of the first, where symbolic sizes cannot be compared."""
+    best = 0
+    for place in range(1, len(costs)):
+        try:
+            if costs[place] < costs[best]:
+                best = place
+        except Exception:  # JAX has no common class for symbolic sizes that it cannot compare
+            return best
+    return best

@@ -25,6 +25,7 @@ class Jax(Backend):
             "attend": partial(generic.attend, jnp, drop=drop),
             "convolve": convolve,
             "coordinates": coordinates,
+            "cheapest": generic.cheapest,
             "expect_rank": generic.expect_rank,
             "floating": floating,
             "index_put": index_put,

@@ -27,6 +27,7 @@ class NumPy(Backend):
             "coordinates": coordinates,
             "index_put": index_put,
             "vmap": vmap,
+            "cheapest": generic.cheapest,
             "expect_rank": generic.expect_rank,
         }
 

@@ -18,7 +18,7 @@ class Torch(Backend):
     name = "torch"
     xp = "torch"
     boolean = "torch.bool"
-    fused = frozenset({"linear", "attention"})
+    fused = frozenset({"attention", "linear", "rows"})
 
     def names(self) -> Mapping[str, Any]:
         return {
@@ -27,12 +27,14 @@ class Torch(Backend):
             "attend": attend,
             "convolve": convolve,
             "coordinates": coordinates,
+            "cheapest": generic.cheapest,
             "expect_rank": generic.expect_rank,
             "floating": floating,
             "from_numpy": from_numpy,
             "index_put": index_put,
             "ordered": ordered,
             "promote": promote,
+            "rows": rows,
             "scalar": scalar,
             "unravel": unravel,
             "vmap": vmap,
@@ -173,6 +175,17 @@ def coordinates(x: torch.Tensor) -> torch.Tensor:
     if x.dtype == torch.bool or x.is_floating_point() or x.is_complex():
         raise TypeError(f"coordinates must be whole numbers, not {x.dtype}")
     return x.long()
+
+
+def rows(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Rows of a table. `F.embedding` is fast, but knows no negative places; on a GPU it cannot say so."""
+    places = coordinates(places)
+    if places.is_cpu and not torch.compiler.is_compiling():
+        try:
+            return F.embedding(places, table)
+        except IndexError:
+            pass
+    return table[places]
 
 
 def index_put(x: torch.Tensor, indices: tuple[torch.Tensor, ...], values: Any, mode: str) -> torch.Tensor:

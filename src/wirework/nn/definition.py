@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -72,6 +73,13 @@ def single_operand(text: str, layer: str) -> Operand:
             f"{layer} takes the axes of one array, without ',' or '->' outside brackets", text
         )
     return expression.inputs[0]
+
+
+def settle(definition: object) -> None:
+    """Work out every cached property now: torch.compile cannot enter the lock that guards them."""
+    for name, value in vars(type(definition)).items():
+        if isinstance(value, cached_property):
+            getattr(definition, name)
 
 
 def check_names(sizes: Iterable[str], operands: tuple[Operand, ...], text: str) -> None:

@@ -16,6 +16,7 @@ from wirework.nn.definition import (
     Start,
     check_names,
     required_shape,
+    settle,
     single_operand,
     solve_sizes,
     summarise,
@@ -51,6 +52,7 @@ class LinearDefinition:
         check_brackets(self.operand, self.expression)
         check_names_apart(self.operand, self.input_axes, self.output_axes, self.expression)
         check_names(self.sizes, (self.operand,), self.expression)
+        settle(self)
 
     @cached_property
     def operand(self) -> Operand:

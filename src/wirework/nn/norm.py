@@ -14,6 +14,7 @@ from wirework.nn.definition import (
     Start,
     check_names,
     required_shape,
+    settle,
     single_operand,
     solve_sizes,
     summarise,
@@ -63,6 +64,7 @@ class NormDefinition:
             if not contains(operand, Bracket):
                 raise SemanticError("Norm needs brackets around the axes that it acts on", text)
         check_names(self.sizes, (self.stats_operand, self.params_operand), self.stats)
+        settle(self)
 
     @cached_property
     def stats_operand(self) -> Operand:

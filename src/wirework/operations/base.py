@@ -179,6 +179,7 @@ class Operation:
             tuple(value.name for value in results),
             single=not isinstance(result, list),
             factories=factories,
+            branches=tuple(builder.branches),
         )
 
 

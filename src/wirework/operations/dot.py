@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -21,9 +22,11 @@ from wirework.operations.base import (
     refuse_lost_axes,
     wrong_count,
 )
+from wirework.notation.sizes import product, total
 from wirework.plan import Builder, Layout, Value
 
 MAX_EXHAUSTIVE = 5  # operands up to which every order of contraction is looked at
+MAX_BRANCHES = 4  # orders to choose from at run time
 
 
 def complete(expression: Expression, call: Call) -> Expression:
@@ -65,11 +68,9 @@ def lower(low: Lowering) -> Value:
     if len(values) == 1:
         return low.finish(values[0], output)
     order = [axis for axis in output.names if any(axis in value.axes for value in values)]
-    if len(values) == 2:
-        value = contract(low, values[0], values[1], order)
-    else:
-        value = contract_all(low, values, order)
-    return low.finish(value, output)
+    if len(values) > 2:
+        return contract_all(low, values, order)
+    return low.finish(contract(low, values[0], values[1], order), output)
 
 
 def contracted_axes(low: Lowering) -> set[str]:
@@ -122,21 +123,18 @@ def contract(low: Lowering, x: Value, y: Value, order: Sequence[str], bias: str 
     shared = [axis for axis in x.axes if axis in y.axes]
     summed = [axis for axis in shared if axis not in order]
     if not summed:
-        return multiply(low, x, y, [axis for axis in order if axis in (*x.axes, *y.axes)])
+        return multiply(low, (x, y), [axis for axis in order if axis in (*x.axes, *y.axes)])
     candidates = list(products(low, x, y, order, summed, bias))
     best = min(candidates, key=lambda candidate: effort(low, x, y, order, candidate))
     return run(low, x, y, best, bias)
 
 
-def multiply(low: Lowering, x: Value, y: Value, order: Sequence[str]) -> Value:
+def multiply(low: Lowering, values: Sequence[Value], order: Sequence[str]) -> Value:
     """An outer or elementwise product."""
-    sides = []
-    for value in (x, y):
-        layout = [(axis,) if axis in value.axes else () for axis in order]
-        while layout and not layout[0]:
-            layout.pop(0)
-        sides.append(low.builder.arrange(value, layout))
-    return low.builder.apply("elementwise", sides, [(axis,) for axis in order], function="multiply", scalars=())
+    sides = [low.builder.arrange(value, trailing(order, value.axes)) for value in values]
+    return low.builder.apply(
+        "elementwise", sides, [(axis,) for axis in order], function="multiply", scalars=()
+    )
 
 
 def products(
@@ -233,7 +231,8 @@ def swaps_last(order: Sequence[int]) -> bool:
 
 def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = None) -> Value:
     """The steps of a matrix product."""
-    low.builder.apply("promote", [x, y])
+    if len(low.inputs) == 2:
+        low.builder.apply("promote", [x, y])
     left, right = (y, x) if chosen.swap else (x, y)
     left = low.builder.arrange(left, chosen.left)
     right = low.builder.arrange(right, chosen.right)
@@ -246,13 +245,23 @@ def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = N
 # -- more operands -----------------------------------------------------------------------------------------
 
 Tree = int | tuple["Tree", "Tree"]
+Axes = frozenset[str]
+Cost = tuple[Axes, ...]  # the loop axes of each pairwise contraction
 
 
 def contract_all(low: Lowering, values: Sequence[Value], order: Sequence[str]) -> Value:
-    """Contract pair after pair, in the order that is cheapest for axes of like size."""
-    axes = [frozenset(value.axes) for value in values]
-    tree = best_tree(axes, frozenset(order))
-    return evaluate(low, tree, list(values), order)
+    """Contract pair after pair. Where it depends on the sizes which order is best, they decide at run time."""
+    output = low.bound.outputs[0]
+    if {axis for value in values for axis in value.axes} <= set(order):  # nothing is summed
+        return low.finish(multiply(low, values, order), output)
+    low.builder.apply("promote", values)
+    trees = good_trees([frozenset(value.axes) for value in values], frozenset(order))
+    if len(trees) == 1:
+        return low.finish(evaluate(low, trees[0][1], list(values), order), output)
+    for cost, tree in trees:
+        size = total(product(map(low.bound.size, sorted(axes))) for axes in cost)
+        low.builder.branch(size, lambda tree=tree: low.finish(evaluate(low, tree, list(values), order), output))
+    return Value(low.builder.branches[0].outputs[0], output.layout)
 
 
 def evaluate(low: Lowering, tree: Tree, values: list[Value], order: Sequence[str]) -> Value:
@@ -271,22 +280,42 @@ def members(tree: Tree) -> list[int]:
     return [tree] if isinstance(tree, int) else [*members(tree[0]), *members(tree[1])]
 
 
-def best_tree(axes: Sequence[frozenset[str]], output: frozenset[str]) -> Tree:
-    """The order of pairwise contractions with the smallest cost: the sorted list of the numbers of loop axes."""
+def good_trees(axes: Sequence[Axes], output: Axes) -> list[tuple[Cost, Tree]]:
+    """The orders of pairwise contractions that are best for some sizes."""
     if len(axes) > MAX_EXHAUSTIVE:
-        return greedy_tree(axes, output)
-    everything = range(len(axes))
-    best: dict[frozenset[int], tuple[tuple[int, ...], Tree]] = {frozenset([i]): ((), i) for i in everything}
+        return [((), greedy_tree(axes, output))]
+    ways: dict[frozenset[int], list[tuple[Cost, Tree]]] = {frozenset([i]): [((), i)] for i in range(len(axes))}
     for count in range(2, len(axes) + 1):
-        for subset in map(frozenset, combinations(everything, count)):
-            options = []
+        for subset in map(frozenset, combinations(range(len(axes)), count)):
+            found = []
             for part in halves(subset):
                 rest = subset - part
-                cost = len(remaining(part, axes, output) | remaining(rest, axes, output))
-                spent = sorted((*best[part][0], *best[rest][0], cost), reverse=True)
-                options.append((tuple(spent), (best[part][1], best[rest][1])))
-            best[subset] = min(options, key=lambda option: (option[0], members(option[1])))
-    return best[frozenset(everything)][1]
+                here = remaining(part, axes, output) | remaining(rest, axes, output)
+                for (cost, left), (more, right) in itertools.product(ways[part], ways[rest]):
+                    found.append(((*cost, *more, here), (left, right)))
+            ways[subset] = undominated(found)
+    return ways[frozenset(range(len(axes)))]
+
+
+def undominated(ways: list[tuple[Cost, Tree]]) -> list[tuple[Cost, Tree]]:
+    """Without those that are at least as expensive as another one for all sizes; at most `MAX_BRANCHES`."""
+    ways = sorted(ways, key=lambda way: (sorted(map(len, way[0]), reverse=True), members(way[1])))
+    kept: list[tuple[Cost, Tree]] = []
+    for way in ways:
+        if not any(cheaper(other[0], way[0]) for other in kept):
+            kept.append(way)
+    return kept[:MAX_BRANCHES]
+
+
+def cheaper(cost: Cost, other: Cost) -> bool:
+    """Whether each contraction of one can be matched with a different one of the other that loops over more."""
+    free = list(other)
+    for axes in sorted(cost, key=len, reverse=True):
+        fits = [candidate for candidate in free if axes <= candidate]
+        if not fits:
+            return False
+        free.remove(min(fits, key=len))
+    return True
 
 
 def halves(subset: frozenset[int]) -> Iterator[frozenset[int]]:

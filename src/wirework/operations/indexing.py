@@ -114,6 +114,8 @@ def lower_get(low: Lowering) -> Value:
     refuse_lost_axes(low, output.names, every)
     array = low.inputs[0]
     indexed = brackets_of(low, 0)
+    if "rows" in low.call.fused and looks_up_rows(low):
+        return low.finish(rows(low), output)
     places = coordinates(low, range(1, len(low.inputs)))
     loops = unique([axis for value in places for axis in value.axes])
     order = [axis for axis in output.names if axis in loops]
@@ -131,6 +133,24 @@ def lower_get(low: Lowering) -> Value:
     layout = [*around[:start], *((axis,) for axis in order), *around[start:]]
     value = low.builder.apply("take", [array, *indices], layout, axis=start) if indexed else array
     return low.finish(value, output)
+
+
+def looks_up_rows(low: Lowering) -> bool:
+    """Whether this is an embedding: whole rows of a table, by one array of places."""
+    table, indexed = low.inputs[0], brackets_of(low, 0)
+    if len(low.inputs) != 2 or low.call.kinds[1] != "array" or brackets_of(low, 1):
+        return False
+    shared = set(table.axes) & set(low.inputs[1].axes)
+    return len(indexed) == 1 and table.layout[:1] == (indexed,) and len(table.axes) > 1 and not shared
+
+
+def rows(low: Lowering) -> Value:
+    """Rows of a table with one or more axes, flattened for the look-up."""
+    table, places = low.inputs
+    rest = table.axes[1:]
+    places = low.builder.reshape(places, [dim for dim in places.layout if dim])
+    table = low.builder.reshape(table, [table.layout[0], rest])
+    return low.builder.apply("rows", [table, places], [*places.layout, rest])
 
 
 # -- writing ------------------------------------------------------------------------------------------------
