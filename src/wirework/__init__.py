@@ -1,10 +1,10 @@
 """Write a deep-learning architecture once, with named axes; then run it, check it, draw it, cost it.
 
-    >>> import numpy as np
-    >>> import wirework as ww
-    >>> q, k = np.ones((2, 5, 16)), np.ones((2, 7, 16))
-    >>> ww.dot("b q (h [c]), b k (h [c]) -> b h q k", q, k, h=2).shape
-    (2, 2, 5, 7)
+>>> import numpy as np
+>>> import wirework as ww
+>>> q, k = np.ones((2, 5, 16)), np.ones((2, 7, 16))
+>>> ww.dot("b q (h [c]), b k (h [c]) -> b h q k", q, k, h=2).shape
+(2, 2, 5, 7)
 """
 
 from typing import TYPE_CHECKING, Any

@@ -112,9 +112,7 @@ __all__ = [
 ]
 
 
-def adapt(
-    function: Callable[..., Any], kind: Literal["vmap", "elementwise", "reduce"] = "vmap"
-) -> OperationFunction:
+def adapt(function: Callable[..., Any], kind: Literal["vmap", "elementwise", "reduce"] = "vmap") -> OperationFunction:
     """An operation of your own, from a function on arrays.
 
     Args:

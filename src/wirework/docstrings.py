@@ -140,8 +140,9 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "logaddexp": ("Logarithm of the sum of exponentials of arrays, axes lined up by name.", ELEMENTWISE),
     "where": (
         "One array where a condition holds and another elsewhere, axes lined up by name.",
-        ELEMENTWISE.replace('{name}("b c, c", np.ones((2, 3)), np.ones(3))',
-                            '{name}("b c, c, ", np.ones((2, 3)) > 0, np.ones(3), 0.0)'),
+        ELEMENTWISE.replace(
+            '{name}("b c, c", np.ones((2, 3)), np.ones(3))', '{name}("b c, c, ", np.ones((2, 3)) > 0, np.ones(3), 0.0)'
+        ),
     ),
     "dot": (
         "Multiply arrays and sum over axes: matrix products, contractions, linear maps.",

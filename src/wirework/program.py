@@ -73,9 +73,7 @@ class Prepared:
 # -- sorting the arguments ------------------------------------------------------------------------------
 
 
-def prepare(
-    operation: str | Operation, text: Any, arrays: Sequence[Any], keywords: Mapping[str, Any]
-) -> Prepared:
+def prepare(operation: str | Operation, text: Any, arrays: Sequence[Any], keywords: Mapping[str, Any]) -> Prepared:
     """Sort the arguments of a call.
 
     Raises:
@@ -164,9 +162,7 @@ def derived_axis(operation: Operation, name: str) -> bool:
     return operation.name == "conv" and name.endswith("_kernel")
 
 
-def keyword_order(
-    keywords: Mapping[str, Any], sizes: Mapping[str, Any], options: Mapping[str, Any]
-) -> list[str]:
+def keyword_order(keywords: Mapping[str, Any], sizes: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     """Names in the order in which a call gives them; those in `sizes=` at its place."""
     found: list[str] = []
     for name, value in keywords.items():
@@ -175,7 +171,7 @@ def keyword_order(
 
 
 def size_kind(name: str, value: Any, text: str) -> Any:
-    """"int", or a tuple of kinds; anything else is refused."""
+    """ "int", or a tuple of kinds; anything else is refused."""
     if isinstance(value, list | tuple) or (getattr(value, "ndim", 0) == 1 and hasattr(value, "__len__")):
         return tuple(size_kind(name, entry, text) for entry in value)
     whole = whole_number(value)
@@ -337,9 +333,7 @@ def length_in(bound: Bound, arrays: Sequence[Any], sizes: Mapping[str, Any]) -> 
     return lambda axis: evaluate(bound.size(axis), values)
 
 
-def solved_values(
-    bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]
-) -> Callable[[Atom], int]:
+def solved_values(bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]) -> Callable[[Atom], int]:
     """The value of every atom of a bound expression, for actual shapes and sizes.
 
     Raises:

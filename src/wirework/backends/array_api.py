@@ -23,7 +23,15 @@ class ArrayApi(Backend):
 
     def names(self) -> Mapping[str, Any]:
         xp = self.namespace
-        shared = ("attend", "convolve", "stable_log_softmax", "stable_logsumexp", "stable_softmax", "unravel", "windows")
+        shared = (
+            "attend",
+            "convolve",
+            "stable_log_softmax",
+            "stable_logsumexp",
+            "stable_softmax",
+            "unravel",
+            "windows",
+        )
         own = (
             "counted", "diagonal", "floating", "index_put", "promote", "roll", "take", "vmap",
         )  # fmt: skip
@@ -117,8 +125,6 @@ def counted(xp: Any, x: Any) -> Any:
 def default_integer(xp: Any) -> Any:
     """The namespace's default integer type."""
     return xp.arange(1).dtype
-
-
 
 
 def floating(xp: Any, x: Any) -> Any:

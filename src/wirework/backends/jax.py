@@ -107,9 +107,7 @@ def convolve(
     if not transposed:
         for each in zip(x.shape[2:], amounts, kernel, stride, dilation, strict=True):
             generic.places(*each)
-        return lax.conv_general_dilated(
-            x, w, stride, amounts, rhs_dilation=dilation, feature_group_count=groups
-        )
+        return lax.conv_general_dilated(x, w, stride, amounts, rhs_dilation=dilation, feature_group_count=groups)
     spans = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     extra = generic.per_axis(output_padding, count)
     around = [(s - a, s - b + e) for s, (a, b), e in zip(spans, amounts, extra, strict=True)]
@@ -126,5 +124,3 @@ def vmap(function: Callable[..., Any], where: Sequence[Sequence[bool]]) -> Calla
     for loop in reversed(range(len(where[0]) if where else 0)):
         function = jax.vmap(function, in_axes=tuple(0 if has[loop] else None for has in where))
     return function
-
-

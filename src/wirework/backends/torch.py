@@ -291,5 +291,3 @@ def vmap(function: Callable[..., Any], where: Sequence[Sequence[bool]]) -> Calla
     for loop in reversed(range(len(where[0]) if where else 0)):
         function = torch.func.vmap(function, in_dims=tuple(0 if has[loop] else None for has in where))
     return function
-
-

@@ -129,7 +129,7 @@ def bind(
     expression: Expression,
     ranks: Sequence[int | None],
     given: Mapping[str, Kind],
-    rules: Rules = Rules(),  # noqa: B008
+    rules: Rules = Rules(),
 ) -> Bound:
     """Bind a full expression (no shorthands) to inputs of some ranks and sizes given by keyword.
 
@@ -240,9 +240,7 @@ class Binder:
         for part in parts:
             dims = tuple(self.dimensions((part,), path, bracket))
             flattened.append((tuple(item for dim in dims for item in dim.items), " ".join(d.text for d in dims)))
-        sizes = tuple(
-            self.combined(f"({text})", items, is_sum=False, span=concat.span) for items, text in flattened
-        )
+        sizes = tuple(self.combined(f"({text})", items, is_sum=False, span=concat.span) for items, text in flattened)
         text = f"({' + '.join(text for _, text in flattened)})"
         self.equation(text, sizes, is_sum=True, text=text, span=concat.span)
         cat = Cat(tuple(items for items, _ in flattened), text, sizes, concat.span)
@@ -312,9 +310,7 @@ class Binder:
         merged = {run: f"({' '.join(run)})" for run in runs}
         inputs = tuple(merge_runs(array, merged) for array in inputs)
         outputs = tuple(merge_runs(array, merged) for array in outputs)
-        self.equations = [
-            replace(equation, parts=merge_names(equation.parts, merged)) for equation in self.equations
-        ]
+        self.equations = [replace(equation, parts=merge_names(equation.parts, merged)) for equation in self.equations]
         return inputs, outputs
 
     def fail_missing(self, inputs: Sequence[Array], missing: Sequence[str]) -> None:
@@ -329,8 +325,11 @@ class Binder:
                 self.expression.text,
                 spans[:1],
             )
-        equations = [f"{equation.text} = {shown_total(equation)}" for equation in self.equations
-                     if set(equation.parts) & set(missing)]
+        equations = [
+            f"{equation.text} = {shown_total(equation)}"
+            for equation in self.equations
+            if set(equation.parts) & set(missing)
+        ]
         raise AxisSizeError(
             f"the size of {'axis' if len(missing) == 1 else 'axes'} {shown} cannot be found: "
             f"give one more size, for example {plain}=...",
@@ -478,9 +477,7 @@ def opaque_concats(arrays: Iterable[Array], unknown: frozenset[str]) -> frozense
             if home is not None:
                 cats.setdefault(home, set()).add(leaf.name)
     return frozenset(
-        size
-        for size, names in cats.items()
-        if names & unknown and all(homes[name] == {size} for name in names)
+        size for size, names in cats.items() if names & unknown and all(homes[name] == {size} for name in names)
     )
 
 

@@ -119,8 +119,7 @@ class Repeats:
                 key = self.find((name, level))
                 if self.counts.setdefault(key, count) != count:
                     raise RankError(
-                        f"{self.shown(key)} stands for {self.counts[key]} axes by one size and for "
-                        f"{count} by {name}",
+                        f"{self.shown(key)} stands for {self.counts[key]} axes by one size and for {count} by {name}",
                         self.expression.text,
                         self.spans(key),
                     )
@@ -191,8 +190,7 @@ class Repeats:
         if not at_least and contains(operand, Ellipsis) and axes != rank:
             has = f"{axes} axes and a repeated group" if rank > axes else has
         raise RankError(
-            f"'{operand}' has {has}, but argument {position} has {rank} "
-            f"{'dimension' if rank == 1 else 'dimensions'}",
+            f"'{operand}' has {has}, but argument {position} has {rank} {'dimension' if rank == 1 else 'dimensions'}",
             self.expression.text,
             [operand.span],
         )

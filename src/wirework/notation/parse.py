@@ -63,9 +63,7 @@ def tokenize(text: str) -> list[Token]:
             follows_number = glued and kind in ("name", "number") and tokens[-1].kind == "number"
             if follows_number:
                 span = (tokens[-1].span[0], match.end())
-                raise SyntaxError(
-                    f"an axis name cannot start with a digit: {text[slice(*span)]}", text, [span]
-                )
+                raise SyntaxError(f"an axis name cannot start with a digit: {text[slice(*span)]}", text, [span])
             tokens.append(Token(str(kind), match.group(), match.span(), glued))
             glued = True
         position = match.end()
@@ -85,9 +83,7 @@ def reject_character(text: str, position: int) -> NoReturn:
     if character == "-":
         raise SyntaxError("'-' is only used in the arrow '->'", text, [span])
     if character.isidentifier():
-        raise SyntaxError(
-            f"axis names are made of ASCII letters, digits and '_', not {character!r}", text, [span]
-        )
+        raise SyntaxError(f"axis names are made of ASCII letters, digits and '_', not {character!r}", text, [span])
     raise SyntaxError(f"unexpected character {character!r}", text, [span])
 
 

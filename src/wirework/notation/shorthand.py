@@ -42,9 +42,7 @@ def shorthands(operand: Operand) -> list[Shorthand]:
     return [node for node in walk(operand) if isinstance(node, Shorthand)]
 
 
-def versions(
-    expression: Expression, operand: Operand, sides: list[tuple[Operand, ...]]
-) -> list[Operand]:
+def versions(expression: Expression, operand: Operand, sides: list[tuple[Operand, ...]]) -> list[Operand]:
     """The operands that one operand with shorthands stands for, on one side of the arrow."""
     counts = {len(side) for side in sides}
     if len(counts) > 1:

@@ -22,7 +22,6 @@ from wirework.operations.base import (
 )
 from wirework.plan import Value
 
-
 EXTRAS = ("mask", "bias", "scale", "softcap", "dropout", "rng")
 
 

@@ -115,8 +115,9 @@ def renamed_output(output: Operand, inputs: tuple[Operand, ...]) -> Operand:
     """The output with new names for the spatial axes, whose lengths change."""
     used = axis_names(inputs[1:])
     spatial = {name for name in axis_names((Operand(bracketed(inputs[0])),)) if name not in used}
-    anonymous = any(isinstance(node, Ellipsis) and node.term is None
-                    for term in bracketed(inputs[0]) for node in walk(term))
+    anonymous = any(
+        isinstance(node, Ellipsis) and node.term is None for term in bracketed(inputs[0]) for node in walk(term)
+    )
 
     def rename(term: Term) -> tuple[Term, ...]:
         match term:
@@ -222,7 +223,7 @@ def slide_options(low: Lowering, count: int) -> list[tuple[str, str]]:
     found = []
     for name in ("stride", "padding", "dilation", "output_padding", "fill"):
         kind = low.option(name)
-        if kind is None or isinstance(kind, str) and kind in ("same", "valid"):
+        if kind is None or (isinstance(kind, str) and kind in ("same", "valid")):
             continue
         if name == "output_padding" and not low.option("transposed"):
             low.fail("output_padding= only goes with transposed=True")

@@ -10,6 +10,7 @@ from typing import Any
 
 from wirework.errors import SemanticError
 from wirework.notation import Bound, Bracket, Expression, Operand, bracketed, contains
+from wirework.notation.sizes import product, total
 from wirework.operations.base import (
     Call,
     Lowering,
@@ -22,7 +23,6 @@ from wirework.operations.base import (
     refuse_lost_axes,
     wrong_count,
 )
-from wirework.notation.sizes import product, total
 from wirework.plan import Builder, Layout, Value
 
 MAX_EXHAUSTIVE = 5  # operands up to which every order of contraction is looked at
@@ -132,9 +132,7 @@ def contract(low: Lowering, x: Value, y: Value, order: Sequence[str], bias: str 
 def multiply(low: Lowering, values: Sequence[Value], order: Sequence[str]) -> Value:
     """An outer or elementwise product."""
     sides = [low.builder.arrange(value, trailing(order, value.axes)) for value in values]
-    return low.builder.apply(
-        "elementwise", sides, [(axis,) for axis in order], function="multiply", scalars=()
-    )
+    return low.builder.apply("elementwise", sides, [(axis,) for axis in order], function="multiply", scalars=())
 
 
 def products(
@@ -146,8 +144,10 @@ def products(
         left, right = (y, x) if swap else (x, y)
         if bias is not None and swap:
             return
-        for inner in {tuple(axis for axis in left.axes if axis in summed),
-                      tuple(axis for axis in right.axes if axis in summed)}:
+        for inner in {
+            tuple(axis for axis in left.axes if axis in summed),
+            tuple(axis for axis in right.axes if axis in summed),
+        }:
             rows = tuple(axis for axis in order if axis in left.axes and axis not in batch)
             columns = tuple(axis for axis in order if axis in right.axes and axis not in batch)
             lead = tuple((axis,) for axis in batch)

@@ -59,8 +59,7 @@ def coordinates(low: Lowering, numbers: Sequence[int]) -> list[Value]:
         found += one_each(low, number, value, marked, len(indexed), len(numbers))
     if len(found) != len(indexed):
         low.fail(
-            f"{counted(len(indexed), 'axis').replace('axiss', 'axes')} indexed by "
-            f"{counted(len(found), 'coordinate')}",
+            f"{counted(len(indexed), 'axis').replace('axiss', 'axes')} indexed by {counted(len(found), 'coordinate')}",
             low.bound.inputs[0].span,
             *(low.bound.inputs[number].span for number in numbers),
         )
