@@ -98,9 +98,13 @@ def new_shapes(count: int) -> dict[str, dict[str, float]]:
     """Median microseconds of a call with a shape never seen, and of the same call with that shape again."""
     sample = samples()[0]
     tensors = [torch.randn(2, 2 * n, 3) for n in range(2, 2 + count)]
-    calls: dict[str, Callable[[torch.Tensor], object]] = {"hand": split_by_hand}
-    for library in LIBRARIES:
-        calls[library] = lambda x, library=library: call_of(sample, library, 999, [x])()
+    text, sizes = renamed(sample.text, 999), {"hh999": 2}
+    calls: dict[str, Callable[[torch.Tensor], object]] = {
+        "hand": split_by_hand,
+        "wirework": lambda x: ww.rearrange(text, x, **sizes),
+        "einops": lambda x: einops.rearrange(x, text, **sizes),
+        "einx": lambda x: einx.id(text, x, **sizes),
+    }
     found = {}
     for name, call in calls.items():
         for _ in range(20):
@@ -122,22 +126,35 @@ import numpy
 from time import perf_counter
 start = perf_counter()
 import {library}
-print(perf_counter() - start, *sorted({{"torch", "jax", "tensorflow"}} & set(sys.modules)))
+imported = perf_counter()
+loaded = sorted({{"torch", "jax", "tensorflow"}} & set(sys.modules))
+{call}
+print(imported - start, perf_counter() - start, *loaded)
 """
+FIRST_CALLS = {
+    "wirework": 'wirework.rearrange("b (h w) c -> b c h w", numpy.ones((2, 4, 3)), h=2)',
+    "einops": 'einops.rearrange(numpy.ones((2, 4, 3)), "b (h w) c -> b c h w", h=2)',
+    "einx": 'einx.id("b (h w) c -> b c h w", numpy.ones((2, 4, 3)), h=2)',
+}
 
 
 def imports(rounds: int) -> dict[str, dict[str, object]]:
-    """Median milliseconds of importing each library after numpy, and the frameworks that it loads."""
-    times: dict[str, list[float]] = {library: [] for library in LIBRARIES}
+    """Median milliseconds of importing each library after numpy, alone and with a first call on a NumPy
+    array, and the frameworks that the import loads."""
+    times: dict[str, list[tuple[float, float]]] = {library: [] for library in LIBRARIES}
     loaded: dict[str, list[str]] = {}
     for number in range(rounds + 1):
         for library in LIBRARIES:
-            seconds, *loaded[library] = import_once(library)
-            times[library] += [float(seconds)] if number else []  # the first one compiles
-    return {each: {"ms": median(times[each]) * 1e3, "loads": loaded[each]} for each in LIBRARIES}
+            imported, called, *loaded[library] = import_once(library)
+            times[library] += [(float(imported), float(called))] if number else []  # the first one compiles
+    medians = {library: [median(each) * 1e3 for each in zip(*times[library], strict=True)] for library in LIBRARIES}
+    return {
+        library: {"ms": alone, "with_call_ms": with_call, "loads": loaded[library]}
+        for library, (alone, with_call) in medians.items()
+    }
 
 
 def import_once(library: str) -> list[str]:
-    program = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n" + IMPORT.format(library=library)
+    program = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n" + IMPORT.format(library=library, call=FIRST_CALLS[library])
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return result.stdout.split()

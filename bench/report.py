@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-WIDTH = 98
 ONE_ARRAY, SEVERAL_ARRAYS = 0.7, 1.0  # microseconds over hand-written code
 OF_EINOPS = 1 / 3
 UNDER_EINX = 15
@@ -113,7 +112,7 @@ def imports(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, row in rows.items():
         loads = ", ".join(row["loads"]) or "no framework"
         mark = verdict(row["ms"] <= IMPORT and not row["loads"]) if name == "wirework" else ""
-        yield f"  {name:12} {row['ms']:7.1f}   loads {loads}   {mark}".rstrip()
+        yield f"  {name:12} {row['ms']:7.1f}   with a first call {row['with_call_ms']:7.1f}   loads {loads}   {mark}".rstrip()
 
 
 # -- kernels and graphs --------------------------------------------------------------------------------------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 Span = tuple[int, int]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class WireworkError(ValueError):
@@ -93,3 +96,30 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: "1 axis", "2 axes"."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-2] + 'es' if noun == 'axis' else noun + 's'}"
+
+
+def joined(items: Iterable[str], word: str = "and") -> str:
+    """Items as in a sentence: "a, b and c"."""
+    *first, last = items
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def brief(function: Function) -> Function:
+    """Let errors of wirework leave a public function with one frame of their own, not with those of all its parts."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except WireworkError as error:
+            problem = error.with_traceback(None)
+        raise problem
+
+    return called  # type: ignore[return-value]

@@ -8,8 +8,10 @@ Kind = Any  # a value that chooses code (None, True, False, "same", "valid"), a 
 
 
 def kind_of(value: Any) -> Kind:
-    """The kind of a value: "int", "float", ("array", rank), ("named", axes, kind), a tuple of kinds, or
-    the value itself where it chooses the code."""
+    """The kind of a value, or the value itself where it chooses the code.
+
+    Kinds are "int", "float", ("array", rank), ("named", axes, kind) and tuples of kinds.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from wirework.notation.sizes import Length, Size, Statement, product
@@ -236,7 +237,7 @@ def boundaries(layout: Layout) -> set[int]:
 
 def needed_cuts(source: tuple[str, ...], wanted: tuple[str, ...]) -> set[int]:
     """The places in `source` between two axes that do not follow each other in `wanted`."""
-    follows = dict(zip(wanted, wanted[1:], strict=False))
+    follows = dict(pairwise(wanted))
     return {i for i in range(1, len(source)) if follows.get(source[i - 1]) != source[i]}
 
 
@@ -248,7 +249,7 @@ def edges_within(source: tuple[str, ...], target: Layout) -> set[int]:
 def partition(axes: tuple[str, ...], cuts: set[int]) -> Layout:
     """`axes` cut at some places."""
     places = sorted({0, len(axes), *cuts})
-    return tuple(axes[start:end] for start, end in zip(places, places[1:], strict=False))
+    return tuple(axes[start:end] for start, end in pairwise(places))
 
 
 def order_for(parts: Layout, target: Layout, wanted: tuple[str, ...]) -> list[int]:

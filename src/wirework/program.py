@@ -66,7 +66,7 @@ class Prepared:
     backend: Backend
     arrays: tuple[Any, ...]
     values: tuple[Any, ...]  # of the keywords that the code takes
-    casts: tuple[int, ...]  # NumPy arrays to be converted
+    casts: tuple[int | str, ...]  # NumPy arrays to be converted: places of operands, names of options
     plain: bool  # the code depends on nothing but types and ranks of arrays and names of keywords
 
 
@@ -110,11 +110,16 @@ def prepare(operation: str | Operation, text: Any, arrays: Sequence[Any], keywor
         place for place, (array, kind) in enumerate(zip(arrays, kinds, strict=True))
         if kind == "array" and not solving and backend.name != "numpy" and backend_of(array) is not backend
     )  # fmt: skip
+    casts += tuple(
+        name for name, value in options.items()
+        if name in static and backend.name != "numpy" and backend_of(runtime_value(value)) is load("numpy")
+    )  # fmt: skip
     plain = not made
     return Prepared(operation, call, backend, arrays, values, casts, plain)
 
 
 def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
+    """Refuse a number of arrays that the operation does not take."""
     least, most = operation.arity
     count = len(arrays)
     if operation.family == "solving":
@@ -390,13 +395,14 @@ def program_for(prepared: Prepared) -> Program:
     return program
 
 
-def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[int] = ()) -> Program:
+def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[int | str] = ()) -> Program:
     """Plan, print and compile."""
     bound = operation.bound(call)
     plan = operation.plan(call, bound)
     arrays = [entry.name for place, entry in enumerate(plan.inputs) if entry.kind == "array" and place not in casts]
     if casts:
-        plan = replace(plan, casts=tuple((plan.inputs[place].name, arrays[0]) for place in casts))
+        cast = [place if isinstance(place, str) else plan.inputs[place].name for place in casts]
+        plan = replace(plan, casts=tuple((name, arrays[0]) for name in cast))
     names: dict[str, Any] = {**backend.names(), "root": root}
     source = Printer(plan, backend, names).print()
     names["fail"] = failure(bound, plan)

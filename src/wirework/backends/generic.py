@@ -156,9 +156,8 @@ def convolve(
     result = xp.zeros((x.shape[0], groups, weight.shape[1], math.prod(sizes)), dtype=x.dtype)
     for element in product(*map(range, kernel)):
         spans = slices(element, sizes, stride, dilation)
-        patch = xp.reshape(
-            x[(slice(None), slice(None), *spans)], (x.shape[0], groups, weight.shape[2], math.prod(sizes))
-        )
+        met = x[(slice(None), slice(None), *spans)]
+        patch = xp.reshape(met, (x.shape[0], groups, weight.shape[2], math.prod(sizes)))
         result = result + xp.matmul(weight[(..., *element)], patch)
     return xp.reshape(result, (x.shape[0], w.shape[0], *sizes))
 

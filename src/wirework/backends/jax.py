@@ -9,12 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 
 from wirework.backends import generic
 from wirework.backends.base import Backend, listed, one_or_tuple
 
 
 class Jax(Backend):
+    """JAX's spelling."""
+
     name = "jax"
     xp = "jnp"
 
@@ -36,7 +39,7 @@ class Jax(Backend):
         }
 
     def owns(self, kind: type) -> bool:
-        return issubclass(kind, jax.Array) or issubclass(kind, jax.core.Tracer)
+        return issubclass(kind, jax.Array) or issubclass(kind, Tracer)
 
     def cast_input(self, name: str, like: str) -> str:
         return f"jnp.asarray({name})"

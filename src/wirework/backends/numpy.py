@@ -13,6 +13,8 @@ from wirework.backends.base import Backend, listed, one_or_tuple
 
 
 class NumPy(Backend):
+    """NumPy's spelling."""
+
     name = "numpy"
     xp = "np"
 
@@ -57,7 +59,7 @@ def floating(x: Any) -> Any:
 def promote(*arrays: Any) -> list[Any]:
     """Arrays as one dtype; bools count."""
     dtype = np.result_type(*arrays)
-    dtype = np.dtype(np.int64) if dtype == bool else dtype
+    dtype = np.dtype(np.int64) if dtype.kind == "b" else dtype
     return [array.astype(dtype, copy=False) for array in arrays]
 
 

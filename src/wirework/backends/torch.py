@@ -15,6 +15,8 @@ from wirework.errors import NotSupportedError
 
 
 class Torch(Backend):
+    """torch's spelling."""
+
     name = "torch"
     xp = "torch"
     boolean = "torch.bool"
@@ -240,7 +242,7 @@ def attend(
         scores = scores + bias
     if mask is not None:
         scores = scores.masked_fill(~torch.as_tensor(mask, device=q.device), float("-inf"))
-    weights = torch._safe_softmax(scores, -1)
+    weights = torch._safe_softmax(scores, -1)  # pyright: ignore[reportPrivateImportUsage]
     return F.dropout(weights, dropout) @ v
 
 

@@ -415,9 +415,10 @@ def standing_together(arrays: Iterable[Array], allowed: frozenset[str] | None = 
     follower: dict[str, str] = {}
     for name, nexts in after.items():
         only = next(iter(nexts))
-        if len(nexts) == 1 and only is not None and before[only[0]] == {name} and only[0] != name:
-            if allowed is None or {name, only[0]} <= allowed:
-                follower[name] = only[0]
+        if len(nexts) > 1 or only is None or only[0] == name or before[only[0]] != {name}:
+            continue
+        if allowed is None or {name, only[0]} <= allowed:
+            follower[name] = only[0]
     runs = []
     for start in follower:
         if start in follower.values():
@@ -445,6 +446,7 @@ def merge_runs(array: Array, merged: Mapping[tuple[str, ...], str]) -> Array:
 
 
 def merge_items(items: tuple[Item, ...], merged: Mapping[tuple[str, ...], str]) -> tuple[Item, ...]:
+    """Some items with one axis in the place of each run."""
     starts = {run[0]: run for run in merged}
     result: list[Item] = []
     skip: set[str] = set()
@@ -461,6 +463,7 @@ def merge_items(items: tuple[Item, ...], merged: Mapping[tuple[str, ...], str]) 
 
 
 def merge_names(names: tuple[str, ...], merged: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+    """Some names with one in the place of each run."""
     starts = {run[0]: run for run in merged}
     followers = {name for run in merged for name in run[1:]}
     return tuple(merged[starts[name]] if name in starts else name for name in names if name not in followers)

@@ -196,8 +196,10 @@ class Repeats:
         )
 
     def settle_flattened(self, operands: Sequence[Operand]) -> None:
-        """What is still unknown stands inside parentheses only. If it is the same everywhere, it can be
-        treated as one axis."""
+        """Settle what is still unknown: it stands inside parentheses only.
+
+        If it is the same everywhere, it can be treated as one axis.
+        """
         for operand in operands:
             self.settle(operand.terms, 0, flattened=False)
 
@@ -235,6 +237,7 @@ def level_of(ellipsis: Ellipsis, depth: int) -> Level:
 
 
 def first_axis(term: Term) -> str | None:
+    """The name of the first axis in a term."""
     match term:
         case Axis(name):
             return name
@@ -247,4 +250,5 @@ def first_axis(term: Term) -> str | None:
 
 
 def describe_depth(levels: int) -> str:
+    """A tuple, or tuples in it, in words."""
     return "a tuple" if levels == 1 else f"a {levels}-fold nested tuple"

@@ -32,6 +32,8 @@ TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """A word or sign of an expression."""
+
     kind: str
     text: str
     span: Span

@@ -55,6 +55,7 @@ def versions(expression: Expression, operand: Operand, sides: list[tuple[Operand
 
 
 def version(operand: Operand, index: int, sides: list[tuple[Operand, ...]]) -> Operand:
+    """An operand with the version of each shorthand at `index`."""
     remaining = iter(sides)
 
     def choose(term: Term) -> tuple[Term, ...]:

@@ -48,22 +48,30 @@ class Length:
 
 @dataclass(frozen=True, slots=True)
 class Product:
+    """Sizes multiplied."""
+
     factors: tuple[Size, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
+    """Sizes added."""
+
     terms: tuple[Size, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Quotient:
+    """One size divided by another, without rest."""
+
     total: Size
     divisor: Size
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
+    """One size less some others."""
+
     total: Size
     terms: tuple[Size, ...]
 
@@ -94,7 +102,7 @@ def product(factors: Iterable[Size]) -> Size:
     if constant == 0:
         return 0
     if constant != 1:
-        flat.insert(0, constant)
+        flat = [constant, *flat]
     if not flat:
         return 1
     return flat[0] if len(flat) == 1 else Product(tuple(flat))
@@ -104,7 +112,7 @@ def total(terms: Iterable[Size]) -> Size:
     """The sum of some sizes, in its simplest form."""
     items = tuple(terms)
     constant = sum(item for item in items if isinstance(item, int))
-    symbolic = [item for item in items if not isinstance(item, int)]
+    symbolic: list[Size] = [item for item in items if not isinstance(item, int)]
     if not symbolic:
         return constant
     if constant:

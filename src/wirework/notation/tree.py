@@ -123,6 +123,12 @@ class Expression:
     outputs: tuple[Operand, ...] | None
     text: str = field(default="", compare=False)
 
+    @property
+    def output(self) -> Operand:
+        """The one output of an expression that has one."""
+        assert self.outputs is not None
+        return self.outputs[0]
+
     def __str__(self) -> str:
         inputs = ", ".join(map(str, self.inputs))
         return inputs if self.outputs is None else f"{inputs} -> {', '.join(map(str, self.outputs))}"

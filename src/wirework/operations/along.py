@@ -65,6 +65,7 @@ def lower(name: str, low: Lowering) -> Value:
 
 
 def act(name: str, low: Lowering, value: Value, dims: tuple[int, ...]) -> Value:
+    """The step of an operation, on some dimensions."""
     apply = low.builder.apply
     match name:
         case "flip":
@@ -124,6 +125,7 @@ def flops(name: str, bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str
 
 
 def along(name: str) -> Operation:
+    """The operation of this name."""
     options = {"shift": Option(None, accepts=("int", "tuple"))} if name == "roll" else {}
     return Operation(
         name=name,

@@ -123,7 +123,7 @@ class Operation:
     lower: Lower
     flops: Flops
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
-    rules: Rules | Callable[[Expression], Rules] = Rules()
+    rules: Rules | Callable[[Expression], Rules] = field(default_factory=Rules)
     coarse: bool = False
     arguments: tuple[str, ...] = ("x", "y", "z")
     function: Callable[..., Any] | None = None  # the user's own, of an adapted operation
@@ -166,7 +166,7 @@ class Operation:
             for name, kind, array in zip(names, call.kinds, bound.inputs, strict=True)
         )
         factories = tuple(
-            (name, tuple(builder_size(bound, dim) for dim in array.layout))
+            (name, Builder(bound.size).shape(array.layout))
             for name, kind, array in zip(names, call.kinds, bound.inputs, strict=True)
             if kind == "factory" and self.family != "solving"
         )
@@ -181,10 +181,6 @@ class Operation:
             factories=factories,
             branches=tuple(builder.branches),
         )
-
-
-def builder_size(bound: Bound, dim: Iterable[str]) -> Any:
-    return Builder(bound.size).dim_size(dim)
 
 
 def contains_concat(array: Array) -> bool:

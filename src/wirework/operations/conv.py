@@ -41,8 +41,11 @@ AFTER = "'"  # s' is the axis s after sliding over it
 
 
 def complete(expression: Expression, call: Call) -> Expression:
-    """One operand for input and weight: the weight has a kernel axis for each spatial axis, named
-    `s_kernel`, then groups, input and output channels as they stand."""
+    """Write out the shorthand of one operand for input and weight.
+
+    The weight has a kernel axis for each spatial axis, named `s_kernel`, then groups, input and output
+    channels as they stand.
+    """
     one_output("conv", expression)
     if expression.outputs is None:
         raise SemanticError(
@@ -93,8 +96,8 @@ def weight_outputs(operand: Operand) -> list[Term]:
     """The output channels: what the shorthands have on the right but not on the left."""
     found: list[Term] = []
     for node in walk(operand):
-        if isinstance(node, Shorthand):
-            found += [term for term in (node.outputs or ((),))[0].terms if term not in node.inputs[0].terms]
+        if isinstance(node, Shorthand) and node.outputs:
+            found += [term for term in node.outputs[0].terms if term not in node.inputs[0].terms]
     return found
 
 
@@ -241,7 +244,7 @@ def slide_options(low: Lowering, count: int) -> list[tuple[str, str]]:
 
 def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
     """Two for each output element, kernel element and channel."""
-    x, w = bound.inputs
+    w = bound.inputs[1]
     summed = {leaf.size for leaf in w.leaves if leaf.name not in bound.outputs[0].names}
     return {monomial({leaf.size for leaf in bound.outputs[0].leaves} | summed): 2}
 
@@ -279,8 +282,8 @@ def complete_window(expression: Expression, call: Call) -> Expression:
     if len(expression.inputs) != 1 or len(call.kinds) != 1:
         wrong_count("window", expression, call)
     need_brackets("window", expression, expression.inputs[0])
-    need_brackets("window", expression, (expression.outputs or ())[0])
-    output = renamed_output((expression.outputs or ())[0], (*expression.inputs, Operand(())))
+    need_brackets("window", expression, expression.output)
+    output = renamed_output(expression.output, (*expression.inputs, Operand(())))
     return replace(expression, outputs=(as_many_windows(expression.inputs[0], output),))
 
 

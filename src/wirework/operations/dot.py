@@ -30,8 +30,10 @@ MAX_BRANCHES = 4  # orders to choose from at run time
 
 
 def complete(expression: Expression, call: Call) -> Expression:
-    """One operand for two arrays: the second has the axes in brackets, those of the input, then those of
-    the output."""
+    """Write out the shorthand of one operand for two arrays.
+
+    The second has the axes in brackets, those of the input, then those of the output.
+    """
     one_output("dot", expression)
     inputs, outputs = expression.inputs, expression.outputs
     if outputs is None:
@@ -265,6 +267,7 @@ def contract_all(low: Lowering, values: Sequence[Value], order: Sequence[str]) -
 
 
 def evaluate(low: Lowering, tree: Tree, values: list[Value], order: Sequence[str]) -> Value:
+    """Contract the values of a tree."""
     if isinstance(tree, int):
         return values[tree]
     left, right = (evaluate(low, branch, values, order) for branch in tree)
@@ -277,6 +280,7 @@ def evaluate(low: Lowering, tree: Tree, values: list[Value], order: Sequence[str
 
 
 def members(tree: Tree) -> list[int]:
+    """The values in a tree."""
     return [tree] if isinstance(tree, int) else [*members(tree[0]), *members(tree[1])]
 
 

@@ -29,8 +29,10 @@ TWO = (
 
 
 def complete(name: str, expression: Expression, call: Call) -> Expression:
-    """One operand for two arrays: the second has the axes in brackets. Without '->', the output is the
-    operand that has all axes."""
+    """Write out the shorthand of one operand for two arrays: the second has the axes in brackets.
+
+    Without '->', the output is the operand that has all axes.
+    """
     one_output(name, expression)
     inputs = expression.inputs
     if len(inputs) == 1 and len(call.kinds) == 2:
@@ -92,6 +94,7 @@ def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int
 
 
 def elementwise(name: str) -> Operation:
+    """The operation of this name."""
     least, most = (3, 3) if name == "where" else (2, None if name in ANY_NUMBER else 2)
     return Operation(
         name=name,

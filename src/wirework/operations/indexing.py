@@ -100,6 +100,7 @@ def along(low: Lowering, axis: str) -> Value:
 
 
 def unique(axes: Sequence[str]) -> list[str]:
+    """Axes without repetition."""
     return list(dict.fromkeys(axes))
 
 
@@ -202,6 +203,7 @@ def spread(low: Lowering, places: Sequence[Value], loops: Sequence[str]) -> list
 
 
 def indexing(name: str) -> Operation:
+    """The operation of this name."""
     return Operation(
         name=name,
         family="indexing",

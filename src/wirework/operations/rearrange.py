@@ -42,6 +42,7 @@ def flat(dims: Dims) -> tuple[tuple[str, ...], ...]:
 
 
 def names(items: Sequence[Item]) -> tuple[str, ...]:
+    """The names of some items, a concatenation taken as one axis."""
     return tuple(item.name if isinstance(item, Leaf) else item.size for item in items)
 
 

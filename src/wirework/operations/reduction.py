@@ -122,8 +122,10 @@ def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int
 
 
 def lower_arg(name: str, low: Lowering) -> Value:
-    """Flatten the reduced axes and find the place in them; a bracket in the output takes it apart into
-    coordinates."""
+    """Flatten the reduced axes and find the place in them.
+
+    A bracket in the output takes the place apart into coordinates.
+    """
     output = low.bound.outputs[0]
     axes = reduced_axes(low)
     if not axes:
@@ -131,7 +133,7 @@ def lower_arg(name: str, low: Lowering) -> Value:
     rest = tuple((axis,) for axis in low.inputs[0].axes if axis not in axes)
     value = low.builder.arrange(low.inputs[0], [*rest, axes])
     value = low.builder.apply("argreduce", [value], rest, function=name, axis=len(rest))
-    if contains((low.bound.expression.outputs or ())[0], Bracket):
+    if contains(low.bound.expression.output, Bracket):
         value = coordinates(low, value, axes)
     return low.finish(value, output)
 
@@ -153,6 +155,7 @@ def coordinates(low: Lowering, value: Value, axes: tuple[str, ...]) -> Value:
 
 
 def reduction(name: str) -> Operation:
+    """The reduction of this name."""
     options = dict(KEEPDIMS)
     if name in ("var", "std"):
         options["correction"] = Option(0)
@@ -169,6 +172,7 @@ def reduction(name: str) -> Operation:
 
 
 def arg_reduction(name: str) -> Operation:
+    """The operation argmin or argmax."""
     return Operation(
         name=name,
         family="reduction",
