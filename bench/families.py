@@ -9,9 +9,9 @@ import einops
 import einx
 import torch
 import torch.nn.functional as F
-from timing import Call, extra, figure, in_turns
 
 import wirework as ww
+from timing import Call, extra, figure, in_turns
 
 HEADS = "b q (h [c]), b k (h [c]) -> b h q k"
 
@@ -237,7 +237,7 @@ def larger() -> list[Family]:
     image, kernel, x = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 3, 3), torch.randn(2, 4, 3)
 
     def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, h: int) -> torch.Tensor:
-        b, t, c = q.shape
+        b, t, _ = q.shape
         q, k, v = (x.view(b, -1, h, x.shape[2] // h).transpose(1, 2) for x in (q, k, v))
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, t, -1)
 
@@ -269,7 +269,7 @@ def larger() -> list[Family]:
 def warm_calls(family: Family, rounds: int) -> dict[str, object]:
     """Microseconds of the hand-written call, and what each library takes on top of it."""
     refuse_disagreement(family.calls)
-    samples = in_turns(family.calls, rounds, seconds=0.002)
+    samples = in_turns(family.calls, rounds, seconds=0.001)
     extras = {name: extra(samples, name) for name in family.calls if name != "hand"}
     return {
         "name": family.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,11 +14,12 @@ from statistics import median
 import einops
 import einx
 import torch
-from timing import once
 
 import wirework as ww
+from timing import once
 
 SOURCE = Path(__file__).parents[1] / "src"
+SCORES = "bb qq (hh [cc]), bb kk (hh [cc]) -> bb hh qq kk"
 Library = Callable[..., object]
 
 
@@ -30,8 +32,7 @@ class Sample:
     text: str
     shapes: tuple[tuple[int, ...], ...]
     sizes: Mapping[str, int] = field(default_factory=dict)
-    einops: Library | None = None  # called as (*tensors, text, **sizes)
-    einops_text: str = ""
+    einops: Library | None = None  # called as (*tensors, text without brackets, **sizes)
 
 
 def reduction(name: str) -> Library:
@@ -41,25 +42,22 @@ def reduction(name: str) -> Library:
 
 def samples() -> list[Sample]:
     split, pool = "bb (hh ww) cc -> bb cc hh ww", "bb (hh [pp]) (ww [qq]) cc -> bb hh ww cc"
+    turn, linear = "bb ss cc -> cc bb ss", "bb tt [cc], [cc] dd -> bb tt dd"
+    x, image = (2, 4, 3), (2, 8, 8, 3)
     return [
-        Sample(ww.rearrange, einx.id, split, ((2, 4, 3),), {"hh": 2}, einops.rearrange, split),
-        Sample(ww.rearrange, einx.id, "bb ss cc -> cc bb ss", ((2, 4, 3),), {}, einops.rearrange, "bb ss cc -> cc bb ss"),
-        Sample(ww.rearrange, einx.id, "bb ss cc, bb tt cc -> bb (ss + tt) cc", ((2, 4, 3), (2, 5, 3))),
-        Sample(ww.sum, einx.sum, "bb [ss] cc -> bb cc", ((2, 4, 3),), {}, reduction("sum"), "bb ss cc -> bb cc"),
-        Sample(ww.mean, einx.mean, "bb ss [cc]", ((2, 4, 3),), {}, reduction("mean"), "bb ss cc -> bb ss"),
-        Sample(ww.max, einx.max, pool, ((2, 8, 8, 3),), {"pp": 2, "qq": 2}, reduction("max"), re.sub(r"[\[\]]", "", pool)),
-        Sample(ww.add, einx.add, "bb ss cc, cc -> bb ss cc", ((2, 4, 3), (3,))),
-        Sample(ww.multiply, einx.multiply, "bb ss cc, bb cc -> bb ss cc", ((2, 4, 3), (2, 3))),
-        Sample(
-            ww.dot, einx.dot, "bb tt [cc], [cc] dd -> bb tt dd", ((2, 5, 16), (16, 8)), {},
-            einops.einsum, "bb tt cc, cc dd -> bb tt dd",
-        ),
-        Sample(
-            ww.dot, einx.dot, "bb qq (hh [cc]), bb kk (hh [cc]) -> bb hh qq kk", ((2, 5, 16), (2, 7, 16)), {"hh": 2}
-        ),
-        Sample(ww.softmax, einx.softmax, "bb [ss] cc", ((2, 4, 3),)),
-        Sample(ww.flip, einx.flip, "bb [ss] cc", ((2, 4, 3),)),
-    ]  # fmt: skip
+        Sample(ww.rearrange, einx.id, split, (x,), {"hh": 2}, einops.rearrange),
+        Sample(ww.rearrange, einx.id, turn, (x,), {}, einops.rearrange),
+        Sample(ww.rearrange, einx.id, "bb ss cc, bb tt cc -> bb (ss + tt) cc", (x, (2, 5, 3))),
+        Sample(ww.sum, einx.sum, "bb [ss] cc -> bb cc", (x,), {}, reduction("sum")),
+        Sample(ww.mean, einx.mean, "bb ss [cc] -> bb ss", (x,), {}, reduction("mean")),
+        Sample(ww.max, einx.max, pool, (image,), {"pp": 2, "qq": 2}, reduction("max")),
+        Sample(ww.add, einx.add, "bb ss cc, cc -> bb ss cc", (x, (3,))),
+        Sample(ww.multiply, einx.multiply, "bb ss cc, bb cc -> bb ss cc", (x, (2, 3))),
+        Sample(ww.dot, einx.dot, linear, ((2, 5, 16), (16, 8)), {}, einops.einsum),
+        Sample(ww.dot, einx.dot, SCORES, ((2, 5, 16), (2, 7, 16)), {"hh": 2}),
+        Sample(ww.softmax, einx.softmax, "bb [ss] cc", (x,)),
+        Sample(ww.flip, einx.flip, "bb [ss] cc", (x,)),
+    ]
 
 
 def renamed(text: str, number: int) -> str:
@@ -71,8 +69,8 @@ def call_of(sample: Sample, library: str, number: int, tensors: Sequence[torch.T
     sizes = {renamed(name, number): size for name, size in sample.sizes.items()}
     function = getattr(sample, library)
     if library == "einops":
-        text = renamed(sample.einops_text, number)
-        return lambda: function(*tensors, text, **sizes)
+        plain = re.sub(r"[\[\]]", "", renamed(sample.text, number))
+        return lambda: function(*tensors, plain, **sizes)
     text = renamed(sample.text, number)
     return lambda: function(text, *tensors, **sizes)
 
@@ -105,10 +103,10 @@ def new_shapes(count: int) -> dict[str, dict[str, float]]:
         "einops": lambda x: einops.rearrange(x, text, **sizes),
         "einx": lambda x: einx.id(text, x, **sizes),
     }
-    found = {}
+    found, warm = {}, torch.randn(2, 2, 3)
     for name, call in calls.items():
-        for _ in range(20):
-            call(torch.randn(2, 2, 3))
+        for _ in range(200):  # until the interpreter has specialised the code
+            call(warm)
         first = [once(lambda x=x, call=call: call(x)) for x in tensors]
         again = [once(lambda x=x, call=call: call(x)) for x in tensors]
         found[name] = {"new": median(first) * 1e6, "known": median(again) * 1e6}
@@ -139,8 +137,7 @@ FIRST_CALLS = {
 
 
 def imports(rounds: int) -> dict[str, dict[str, object]]:
-    """Median milliseconds of importing each library after numpy, alone and with a first call on a NumPy
-    array, and the frameworks that the import loads."""
+    """Median milliseconds of importing each library after numpy, alone and with a first call; what it loads."""
     times: dict[str, list[tuple[float, float]]] = {library: [] for library in LIBRARIES}
     loaded: dict[str, list[str]] = {}
     for number in range(rounds + 1):
@@ -155,6 +152,9 @@ def imports(rounds: int) -> dict[str, dict[str, object]]:
 
 
 def import_once(library: str) -> list[str]:
-    program = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n" + IMPORT.format(library=library, call=FIRST_CALLS[library])
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    return result.stdout.split()
+    """What a fresh process prints; compiled modules are kept, as Python does unless told otherwise."""
+    program = IMPORT.format(library=library, call=FIRST_CALLS[library])
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = [sys.executable, "-c", program]
+    environment = {**kept, "PYTHONPATH": str(SOURCE)}
+    return subprocess.run(process, env=environment, capture_output=True, text=True, check=True).stdout.split()

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timing import Call, figure, in_turns
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import wirework as ww
+from timing import Call, figure, in_turns
 
 
 @dataclass(frozen=True)

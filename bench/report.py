@@ -43,11 +43,16 @@ def warm_row(row: dict[str, Any]) -> str:
     ours = row["wirework"]
     line = f"  {row['name']:24}{row['hand']:7.2f}{ours['extra']:+9.2f} ±{ours['spread']:<5.2f}"
     for name in ("einops", "einx"):
-        line += f"{row[name]['extra']:+9.2f}" if name in row else f"{'-':>9}"
+        line += f"{short(row[name]['extra']):>9}" if name in row else f"{'-':>9}"
     line += f"{of_einops(row):12.2f}" if "einops" in row else f"{'-':>12}"
     line += f"{under_einx(row):8.0f}x" if "einx" in row else f"{'-':>9}"
     missed = warm_misses(row)
     return f"{line}  {'MISSED ' + ', '.join(missed) if missed else 'ok'}"
+
+
+def short(extra: float) -> str:
+    """Microseconds with a sign, without decimals where they are many."""
+    return f"{extra:+.2f}" if abs(extra) < 1000 else f"{extra:+.0f}"
 
 
 def of_einops(row: dict[str, Any]) -> float:
@@ -75,7 +80,8 @@ def summary(rows: list[dict[str, Any]]) -> Iterator[str]:
         extras = sorted(row["wirework"]["extra"] for row in rows if min(row["arrays"], 2) == count)
         reached = sum(row["wirework"]["extra"] <= limit(row) for row in rows if min(row["arrays"], 2) == count)
         middle = extras[len(extras) // 2]
-        yield f"  {title}: median {middle:+.2f} us, worst {extras[-1]:+.2f} us; {reached} of {len(extras)} reach the target"
+        reach = f"{reached} of {len(extras)} reach the target"
+        yield f"  {title}: median {middle:+.2f} us, worst {extras[-1]:+.2f} us; {reach}"
 
 
 # -- what is new -------------------------------------------------------------------------------------------
@@ -106,13 +112,12 @@ def shapes(times: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
 
 
 def imports(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    yield from heading(
-        "IMPORT after numpy, ms", f"at most {IMPORT:.0f} ms; loads neither torch nor jax"
-    )
+    yield from heading("IMPORT after numpy, ms", f"at most {IMPORT:.0f} ms; loads neither torch nor jax")
     for name, row in rows.items():
         loads = ", ".join(row["loads"]) or "no framework"
         mark = verdict(row["ms"] <= IMPORT and not row["loads"]) if name == "wirework" else ""
-        yield f"  {name:12} {row['ms']:7.1f}   with a first call {row['with_call_ms']:7.1f}   loads {loads}   {mark}".rstrip()
+        line = f"  {name:12} {row['ms']:7.1f}   with a first call {row['with_call_ms']:7.1f}   loads {loads}"
+        yield f"{line}   {mark}".rstrip()
 
 
 # -- kernels and graphs --------------------------------------------------------------------------------------
@@ -132,7 +137,7 @@ def kernels(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def shortened(text: str) -> str:
-    return text.replace("scaled_dot_product_", "sdp_")
+    return text.replace("scaled_dot_product_", "sdp_").removesuffix("_for_cpu")
 
 
 def graphs(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -1,8 +1,6 @@
 """Time wirework beside hand-written torch, einops and einx: one process, one thread, one table.
 
-    python bench/run.py            about two minutes
-    python bench/run.py --quick    about half a minute, and rougher
-    python bench/run.py --json results.json
+`--quick` repeats less and is rougher; `--json FILE` also writes every figure to a file.
 """
 
 from __future__ import annotations
@@ -21,11 +19,12 @@ for threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[threads] = "1"
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
+import torch  # noqa: E402
+
 import firsts  # noqa: E402
 import graphs  # noqa: E402
 import kernels  # noqa: E402
 import report  # noqa: E402
-import torch  # noqa: E402
 from families import families, warm_calls  # noqa: E402
 
 
@@ -45,7 +44,7 @@ def main() -> None:
 
 def measure(quick: bool) -> dict[str, Any]:
     """Every figure of the table."""
-    rounds = 9 if quick else 41
+    rounds = 21 if quick else 101
     warm = []
     for family in progress(families(), "warm calls"):
         warm.append(warm_calls(family, rounds))

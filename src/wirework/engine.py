@@ -50,11 +50,19 @@ def public(operation: str | Operation) -> OperationFunction:
     ) -> Any:
         try:
             if y is ABSENT:
+                if not keywords:
+                    return programs[expression, x.__class__, x.ndim](x)
                 return programs[expression, x.__class__, x.ndim, *keywords](x, *keywords.values())
-            rank = getattr(y, "ndim", None)
+            of_y = getattr(y, "ndim", None)
             if z is ABSENT:
-                key = (expression, x.__class__, x.ndim, y.__class__, rank, *keywords)
+                if not keywords:
+                    return programs[expression, x.__class__, x.ndim, y.__class__, of_y](x, y)
+                key = (expression, x.__class__, x.ndim, y.__class__, of_y, *keywords)
                 return programs[key](x, y, *keywords.values())
+            if not rest:
+                of_z = getattr(z, "ndim", None)
+                key = (expression, x.__class__, x.ndim, y.__class__, of_y, z.__class__, of_z, *keywords)
+                return programs[key](x, y, z, *keywords.values())
             arrays = (x, y, z, *rest)
             return programs[fast_key(expression, arrays, keywords)](*arrays, *keywords.values())
         except Exception:  # whatever it is, `slow` finds out

@@ -76,26 +76,35 @@ class CoordinateError(WireworkError, IndexError):
 
 
 def underlined(text: str, spans: Iterable[Span]) -> list[str]:
-    """The lines of `text`, each followed by a line of carets where a span covers it."""
+    """The lines of `text`, without blank ones around it, each followed by carets where a span covers it."""
     marked = {position for start, end in spans for position in range(start, max(end, start + 1))}
     lines: list[str] = []
     offset = 0
     for line in text.split("\n"):
         shown = line.replace("\t", " ").replace("\r", " ")
         carets = "".join("^" if offset + i in marked else " " for i in range(len(line) + 1)).rstrip()
-        lines.append("    " + shown)
+        lines.append(("    " + shown).rstrip())
         if carets:
             lines.append("    " + carets)
         offset += len(line) + 1
+    while len(lines) > 1 and not lines[0]:
+        lines.pop(0)
+    while len(lines) > 1 and not lines[-1]:
+        lines.pop()
     return lines
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """' (did you mean ...?)' if one of the candidates is close to `name`, else ''."""
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like a mistyped name, if one is like it at all."""
     import difflib  # slow to load, and only needed for messages
 
-    close = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    return next(iter(difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)), None)
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """ " (did you mean ...?)" if one of the candidates is like `name`, else ""."""
+    found = closest(name, candidates)
+    return f" (did you mean {found}?)" if found else ""
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ is the least that leads from one layout to another.
 
 Primitives, each printed by every backend (`backends/base.py` lists their arguments)::
 
-    views         reshape permute expand unsqueeze squeeze diagonal narrow
+    views         reshape permute expand unsqueeze squeeze diagonal narrow select (contiguous: a copy)
     joining       concat
     elementwise   add multiply ... where cast scale
     along axes    sum mean ... argmax softmax sort flip roll cumsum
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import Any
 
 from wirework.notation.sizes import Length, Size, Statement, product
@@ -193,6 +193,7 @@ class Builder:
             return self.regroup(value, target)
         split = tuple(part for dim in target for part in split_off(dim, new))
         ones = tuple(() if set(dim) & new else dim for dim in split)
+        ones = tuple(dropwhile(lambda dim: not dim, ones))  # expanding adds leading dimensions by itself
         return self.reshape(self.expand(self.regroup(value, ones), split), target)
 
     def regroup(self, value: Value, target: Layout) -> Value:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wirework.backends import Backend, Printer, backend_of, common_backend, load
-from wirework.diagnose import explained, failure_of_check
+from wirework.diagnose import explained, failure_of_check, with_shapes
 from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, WireworkError, did_you_mean
 from wirework.keywords import kind_of, runtime_value
 from wirework.notation import Bound, axis_names, parse
@@ -388,7 +388,10 @@ def program_for(prepared: Prepared) -> Program:
     )  # fmt: skip
     program = built.get(key)
     if program is None:
-        program = build(operation, call, prepared.backend, prepared.casts)
+        try:
+            program = build(operation, call, prepared.backend, prepared.casts)
+        except WireworkError as error:
+            raise with_shapes(error, prepared.arrays) from None
         while len(built) >= LIMIT:
             built.pop(next(iter(built)), None)
         built[key] = program

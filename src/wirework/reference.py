@@ -224,13 +224,22 @@ def axes_of(array: Array, parts: Sequence[int]) -> tuple[str, ...]:
     return tuple(of_items([item for dim in array.dims for item in dim.items]))
 
 
-def pairing(given: Sequence[tuple[str, ...]], wanted: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
+def pairing(given: Sequence[tuple[str, ...]], wanted: Sequence[tuple[str, ...]]) -> list[int]:
     """Which source each target takes: one whose axes it has. By position if that fits, else the first that does."""
-    if len(given) == len(wanted):
-        for order in itertools.permutations(range(len(given))):
-            if all(set(given[source]) <= set(goal) for source, goal in zip(order, wanted, strict=True)):
-                return order
-    raise SemanticError("the inputs do not fit the outputs")
+    fits = [[source for source, axes in enumerate(given) if set(axes) <= set(goal)] for goal in wanted]
+    if len(given) == len(wanted) and all(place in sources for place, sources in enumerate(fits)):
+        return list(range(len(given)))
+
+    def search(chosen: list[int]) -> list[int] | None:
+        if len(chosen) == len(wanted):
+            return chosen
+        free = (source for source in fits[len(chosen)] if source not in chosen)
+        return next((found for source in free if (found := search([*chosen, source])) is not None), None)
+
+    found = search([]) if len(given) == len(wanted) else None
+    if found is None:
+        raise SemanticError("the inputs do not fit the outputs")
+    return found
 
 
 # -- reductions --------------------------------------------------------------------------------------------------

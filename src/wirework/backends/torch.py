@@ -20,7 +20,7 @@ class Torch(Backend):
     name = "torch"
     xp = "torch"
     boolean = "torch.bool"
-    fused = frozenset({"attention", "linear", "rows"})
+    fused = frozenset({"attention", "contiguous", "linear", "rows"})
 
     def names(self) -> Mapping[str, Any]:
         return {
@@ -63,6 +63,9 @@ class Torch(Backend):
 
     def select(self, x: str, axis: int, index: int) -> str:
         return f"{x}.select({axis}, {index})"
+
+    def contiguous(self, x: str) -> str:
+        return f"{x}.contiguous()"
 
     def concat(self, *parts: str, axis: int) -> str:
         return f"torch.cat([{listed(parts)}], {axis})"

@@ -17,7 +17,7 @@ class Options:
     """
 
     seed: int = 0
-    epochs: int = 25
+    epochs: int = 30
     batch_size: int = 48
     learning_rate: float = 4e-3
     weight_decay: float = 0.05

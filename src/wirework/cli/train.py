@@ -103,7 +103,7 @@ def prepare(given: dict[str, Any], device: str, state: dict[str, Any] | None) ->
     from wirework.cli.training import Trainer, use_device
     from wirework.models.vit import ViT, ViTConfig
 
-    torch.set_num_threads(min(torch.get_num_threads(), 2))  # more only get in each other's way here
+    torch.set_num_threads(1)  # the tensors are too small for more, and sums do not depend on the machine
     if state is None:
         options, config = Options(**given), ViTConfig.preset("digits")
     else:

@@ -90,7 +90,7 @@ class LinearDefinition:
         names = axis_names((self.input,))
         return {name: size for name, size in self.sizes.items() if name in names}
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, Operand]:
         weight = {"weight": Operand(self.output_axes + self.input_axes)}
         return weight | ({"bias": Operand(self.output_axes)} if self.bias else {})

@@ -106,12 +106,12 @@ class NormDefinition:
         """The given sizes that name axes of `params` alone."""
         return {name: size for name, size in self.sizes.items() if name not in self.stats_sizes}
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, Operand]:
         axes = Operand(self.affine_axes)
         return ({"weight": axes} if self.scale else {}) | ({"bias": axes} if self.bias else {})
 
-    @cached_property
+    @property
     def buffers(self) -> dict[str, Operand]:
         mean = {"running_mean": self.reduced} if self.tracked and self.mean else {}
         return mean | ({"running_var": self.reduced} if self.tracked and self.var else {})

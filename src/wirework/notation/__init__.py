@@ -16,7 +16,9 @@ from wirework.notation.tree import (
     axis_names,
     bracketed,
     contains,
+    end_of,
     rebuild,
+    spans_of,
     walk,
     without_brackets,
 )
@@ -43,8 +45,10 @@ __all__ = [
     "coarsen",
     "contains",
     "distribute",
+    "end_of",
     "parse",
     "rebuild",
+    "spans_of",
     "walk",
     "without_brackets",
 ]

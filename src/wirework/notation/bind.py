@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
-from wirework.errors import AxisSizeError, SemanticError, Span, did_you_mean
+from wirework.errors import AxisSizeError, SemanticError, Span, did_you_mean, joined
 from wirework.notation.ellipsis import ANONYMOUS, Repeats
+from wirework.notation.names import shown, written_name
 from wirework.notation.sizes import Atom, Check, Dim, Equation, Given, Size, Solution, Statement, product, solve
 from wirework.notation.tree import (
     Axis,
@@ -181,8 +183,7 @@ class Binder:
         for name in self.given:
             if name not in names:
                 raise SemanticError(
-                    f"there is no axis called {name} in the expression{did_you_mean(name, names)}",
-                    self.expression.text,
+                    f"{name} is not an axis of the expression{did_you_mean(name, names)}", self.expression.text
                 )
 
     # -- from terms to dimensions ----------------------------------------------------------------
@@ -314,28 +315,33 @@ class Binder:
         return inputs, outputs
 
     def fail_missing(self, inputs: Sequence[Array], missing: Sequence[str]) -> None:
-        name = missing[0]
-        spans = [self.spans[each] for each in missing if each in self.spans]
-        in_inputs = {leaf.size for array in inputs for leaf in all_leaves(array)}
-        shown = " and ".join(each for each in missing if each in self.spans) or name
-        plain = name.split(".")[0]
-        if name not in in_inputs:
-            raise SemanticError(
-                f"axis {plain} appears only in the output, so its size must be given: {plain}=...",
-                self.expression.text,
-                spans[:1],
-            )
+        written = {leaf.size for array in inputs for leaf in all_leaves(array)}
+        new = next((name for name in missing if name not in written and name in self.spans), None)
+        if new is not None:
+            self.fail_new(written_name(new), self.spans[new])
+        found = [name for name in missing if name in self.spans] or list(missing)
+        names = list(dict.fromkeys(map(written_name, found)))
         equations = [
-            f"{equation.text} = {shown_total(equation)}"
+            f"{shown(equation.text)} = {shown_total(equation)}"
             for equation in self.equations
-            if set(equation.parts) & set(missing)
+            if set(equation.parts) & set(missing) and equation.total != equation.text
         ]
+        sizes = f"the size of axis {names[0]}" if len(names) == 1 else f"the sizes of axes {joined(names)}"
+        more = "give it" if len(names) == 1 else "give more of them, for example"
         raise AxisSizeError(
-            f"the size of {'axis' if len(missing) == 1 else 'axes'} {shown} cannot be found: "
-            f"give one more size, for example {plain}=...",
+            f"{sizes} cannot be found: {more} {names[0]}=...",
             self.expression.text,
-            spans,
+            [self.spans[name] for name in found if name in self.spans],
             equations,
+        )
+
+    def fail_new(self, name: str, span: Span) -> NoReturn:
+        known = axis_names(self.expression.inputs)
+        raise SemanticError(
+            f"axis {name} appears only in the output, so its size must be given: {name}=..."
+            f"{did_you_mean(name, known)}",
+            self.expression.text,
+            [span],
         )
 
 
@@ -343,7 +349,7 @@ def shown_total(equation: Equation) -> str:
     """The left-hand side of an equation, for a message."""
     if isinstance(equation.total, Dim):
         return f"dimension {equation.total.index} of argument {equation.total.operand + 1}"
-    return equation.total
+    return shown(equation.total)
 
 
 def tuple_lengths(kind: Kind) -> tuple[int, ...]:

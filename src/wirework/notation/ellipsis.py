@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from wirework.errors import RankError, SemanticError
+from wirework.errors import RankError, SemanticError, counted, joined
 from wirework.notation.tree import (
     Axis,
     Bracket,
@@ -87,7 +87,7 @@ class Repeats:
         depth, first = self.depths.setdefault(name, (len(around), span))
         if depth != len(around):
             raise SemanticError(
-                f"axis {name} is repeated by {depth} ellipsis here and by {len(around)} there",
+                f"axis {name} is repeated by {ellipses(depth)} here and by {ellipses(len(around))} there",
                 self.expression.text,
                 [first, span],
             )
@@ -110,8 +110,7 @@ class Repeats:
             depth, span = self.depths.get(name, (0, (0, 0)))
             if len(given) > depth:
                 raise RankError(
-                    f"axis {name} is given {describe_depth(len(given))}, "
-                    f"but the expression repeats it by {depth} ellipsis",
+                    f"axis {name} is given {describe_depth(len(given))}, but is repeated by {ellipses(depth)}",
                     self.expression.text,
                     [span],
                 )
@@ -119,7 +118,8 @@ class Repeats:
                 key = self.find((name, level))
                 if self.counts.setdefault(key, count) != count:
                     raise RankError(
-                        f"{self.shown(key)} stands for {self.counts[key]} axes by one size and for {count} by {name}",
+                        f"{self.shown(key)} stands for {counted(self.counts[key], 'axis')} by one size and for {count} "
+                        f"by {name}",
                         self.expression.text,
                         self.spans(key),
                     )
@@ -139,9 +139,9 @@ class Repeats:
                     progress = True
         if pending:
             keys = [key for _, _, needed in pending for key in needed if key not in self.counts and key]
-            shown = " and ".join(dict.fromkeys(self.shown(key) for key in keys if key != ONE))
+            shown = joined(dict.fromkeys(self.shown(key) for key in keys if key != ONE))
             raise RankError(
-                f"the number of axes of {shown} is ambiguous: the ranks of the arrays fit several ways",
+                f"it is ambiguous how many axes {shown} stand for: the ranks of the arrays fit several ways",
                 self.expression.text,
                 [span for key in keys if key != ONE for span in self.spans(key)],
                 ["give the sizes of one of them as a tuple, which says how many there are"],
@@ -185,14 +185,20 @@ class Repeats:
         return True
 
     def mismatch(self, operand: Operand, rank: int, axes: int, at_least: bool) -> None:
-        position = self.expression.inputs.index(operand) + 1
-        has = f"{'at least ' if at_least else ''}{axes} {'axis' if axes == 1 else 'axes'}"
-        if not at_least and contains(operand, Ellipsis) and axes != rank:
-            has = f"{axes} axes and a repeated group" if rank > axes else has
+        position = next(n for n, other in enumerate(self.expression.inputs, 1) if other is operand)
+        needed = self.rank_of(operand.terms, 0)
+        repeated = [key for key in needed if key != ONE]
+        known = [key for key in repeated if key in self.counts]
+        has = f"{'at least ' if at_least else ''}{counted(axes, 'axis')}"
+        if not at_least and len(known) < len(repeated):
+            times = next(needed[key] for key in repeated if key not in known)
+            has += f" and {times} more for each repetition"
+        counts = [f"{self.shown(key)} stands for {counted(self.counts[key], 'axis')}" for key in known]
         raise RankError(
-            f"'{operand}' has {has}, but argument {position} has {rank} {'dimension' if rank == 1 else 'dimensions'}",
+            f"'{operand}' has {has}, but argument {position} has {counted(rank, 'dimension')}",
             self.expression.text,
             [operand.span],
+            [f"{joined(counts)}, by other operands or sizes"] if counts else (),
         )
 
     def settle_flattened(self, operands: Sequence[Operand]) -> None:
@@ -213,10 +219,12 @@ class Repeats:
                 same = len({str(other) for other in self.terms[key]}) == 1
                 if not (flattened and same and depth == 0):
                     raise RankError(
-                        f"the number of axes of {self.shown(key)} cannot be found from the arrays",
+                        f"the number of axes that {self.shown(key)} stands for cannot be found from the arrays",
                         self.expression.text,
                         self.spans(key),
-                        ["give its sizes as a tuple, which says how many there are"],
+                        ["give the sizes of an axis in it as a tuple, which says how many there are"]
+                        if first_axis(self.terms[key][0]) not in (None, ANONYMOUS)
+                        else (),
                     )
                 self.counts[key] = 1
             self.settle(children(term), depth + 1, flattened)
@@ -247,6 +255,11 @@ def first_axis(term: Term) -> str | None:
             return first_axis(inner) or (first_axis(follows) if follows else None)
         case _:
             return next((name for child in children(term) if (name := first_axis(child))), None)
+
+
+def ellipses(number: int) -> str:
+    """A number of ellipses in words."""
+    return "an ellipsis" if number == 1 else f"{number or 'no'} ellipses"
 
 
 def describe_depth(levels: int) -> str:

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import re
 
-NAME = re.compile(r"(?P<name>\.\.\.|[A-Za-z_0-9]+)'?(?:@\d+)?(?P<path>(?:\.\d+)*)(?:#\d+)?")
+NAME = re.compile(r"(?P<name>\.\.\.|[A-Za-z_0-9]+)'?(?P<number>@\d+)?(?P<path>(?:\.\d+)*)(?:#\d+)?")
 
 
 def shown(text: str) -> str:
-    """A name, or a formula with names in it, as messages show it: `(s.0 c)` as `(s0 c)`."""
-    return NAME.sub(lambda match: match["name"] + match["path"].replace(".", ""), text)
+    """A name, or a formula with names in it, as messages show it.
+
+    >>> shown("(s.0 s2.0 c)")
+    '(s0 s2_0 c)'
+    """
+
+    def plain(match: re.Match[str]) -> str:
+        path = "" if match["number"] else match["path"].replace(".", "")
+        return match["name"] + ("_" if path and match["name"][-1].isdigit() else "") + path
+
+    return NAME.sub(plain, text)
 
 
 def shown_axis(name: str) -> str:

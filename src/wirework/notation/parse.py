@@ -23,6 +23,15 @@ from wirework.notation.tree import (
 )
 
 MAX_DEPTH = 64
+INSTEAD = {
+    ">": "the arrow is '->'",
+    "\N{RIGHTWARDS ARROW}": "the arrow is '->'",
+    "*": "axes are flattened by parentheses, (a b)",
+    "=": "sizes are given as keywords",
+    ";": "operands are separated by ','",
+    "{": "only ( ) and [ ] are used",
+    "\N{HORIZONTAL ELLIPSIS}": "an ellipsis is three dots: ...",
+}
 
 TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<number>[0-9]+)|(?P<ellipsis>\.\.\.)"
@@ -84,6 +93,8 @@ def reject_character(text: str, position: int) -> NoReturn:
         raise SyntaxError("an ellipsis is three dots: ...", text, [(position, end)])
     if character == "-":
         raise SyntaxError("'-' is only used in the arrow '->'", text, [span])
+    if character in INSTEAD:
+        raise SyntaxError(f"unexpected character {character!r}: {INSTEAD[character]}", text, [span])
     if character.isidentifier():
         raise SyntaxError(f"axis names are made of ASCII letters, digits and '_', not {character!r}", text, [span])
     raise SyntaxError(f"unexpected character {character!r}", text, [span])

@@ -195,6 +195,18 @@ def _as_one(terms: tuple[Term, ...], original: Term) -> Term:
     return terms[0] if len(terms) == 1 else Group(terms, original.span)
 
 
+def spans_of(expression: Expression, name: str) -> list[Span]:
+    """The places where an axis is written."""
+    operands = (*expression.inputs, *(expression.outputs or ()))
+    return [node.span for operand in operands for node in walk(operand) if isinstance(node, Axis) and node.name == name]
+
+
+def end_of(expression: Expression) -> Span:
+    """The place after the last word."""
+    end = len(expression.text.rstrip())
+    return (end, end + 1)
+
+
 def without_brackets(operand: Operand) -> Operand:
     """The same axes with every bracket opened."""
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from wirework.docstrings import summary
-from wirework.errors import NotSupportedError, SemanticError, Span
+from wirework.errors import NotSupportedError, SemanticError, Span, counted
 from wirework.notation import (
     Array,
     Axis,
@@ -197,19 +197,15 @@ def dim_names(array: Array) -> tuple[str, ...]:
     )
 
 
-def wrong_count(name: str, expression: Expression, call: Call) -> NoReturn:
+def wrong_count(name: str, expression: Expression, call: Call, notes: Sequence[str] = ()) -> NoReturn:
     """Say that the expression and the arguments do not go together."""
     operands, arrays = len(expression.inputs), len(call.kinds)
     raise SemanticError(
         f"{name} got {counted(arrays, 'array')}, but the expression has {counted(operands, 'input operand')}",
         call.text,
         [operand.span for operand in expression.inputs],
+        notes,
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def refuse_repeated_outputs(bound: Bound) -> None:
@@ -219,7 +215,7 @@ def refuse_repeated_outputs(bound: Bound) -> None:
         for leaf in output.leaves:
             if leaf.name in seen:
                 raise SemanticError(
-                    f"axis {leaf.name} stands twice in an output",
+                    f"{shown_axis(leaf.name)} stands twice in an output",
                     bound.expression.text,
                     [seen[leaf.name], leaf.span],
                 )
@@ -232,7 +228,7 @@ def refuse_repeated_outputs(bound: Bound) -> None:
 def need_output(name: str, expression: Expression) -> None:
     """Refuse an expression without '->'."""
     if expression.outputs is None:
-        raise SemanticError(f"{name} needs '->' and an output", expression.text)
+        raise SemanticError(f"{name} needs '->' and an output", expression.text, [end_of(expression)])
 
 
 def need_brackets(name: str, expression: Expression, operand: Operand) -> None:
@@ -318,14 +314,17 @@ def refuse_lost_axes(low: Lowering, kept: Iterable[str], lost_may_be: Iterable[s
     for array in low.bound.inputs:
         for leaf in array.leaves:
             if leaf.name not in known:
-                shown = leaf.size.split("@")[0]
-                low.fail(
-                    f"axis {shown} is in the input but missing from the output",
-                    leaf.span,
-                    notes=[f"an unnamed axis of length {shown} is an axis of its own: give it a name"]
-                    if "@" in leaf.size
-                    else (),
-                )
+                refuse_lost(low, leaf)
+
+
+def refuse_lost(low: Lowering, leaf: Leaf) -> NoReturn:
+    """Say that an axis of an input is missing from the output."""
+    number = shown(leaf.size)
+    low.fail(
+        f"{shown_axis(leaf.size)} is in the input but missing from the output",
+        leaf.span,
+        notes=[f"an unnamed axis of length {number} is an axis of its own: give it a name"] if "@" in leaf.size else (),
+    )
 
 
 def brackets_of(low: Lowering, number: int) -> tuple[str, ...]:

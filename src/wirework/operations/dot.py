@@ -199,36 +199,31 @@ def kept_dims(value: Value, rows: tuple[str, ...], inner: tuple[str, ...]) -> La
     return tuple((axis,) for axis in rows)
 
 
-def effort(low: Lowering, x: Value, y: Value, order: Sequence[str], candidate: Product) -> tuple[int, ...]:
-    """How much moving of data a product needs: copies, then other steps, then swaps of rows and columns."""
+def effort(low: Lowering, x: Value, y: Value, order: Sequence[str], candidate: Product) -> int:
+    """How much moving of data a product needs, in the operands and in the result."""
     left, right = (y, x) if candidate.swap else (x, y)
-    sides = [moves(low, left, candidate.left), moves(low, right, candidate.right)]
-    result = Value("", candidate.result)
     output = low.bound.outputs[0].layout
     final = output if len(low.inputs) == 2 else tuple((axis,) for axis in order)
-    after = moves(low, result, [tuple(a for a in dim if a in result.axes) for dim in final])
-    copies, steps, swaps = (sum(each) for each in zip(*sides, after, strict=True))
-    return (copies, steps, swaps)
+    result = Value("", candidate.result)
+    goal = [tuple(axis for axis in dim if axis in result.axes) for dim in final]
+    batched = len(candidate.left) > 2 and len(candidate.right) > 2
+    moves = ((left, candidate.left), (right, candidate.right), (result, goal))
+    return sum(moving(low, value, layout, batched) for value, layout in moves)
 
 
-def moves(low: Lowering, value: Value, layout: Sequence[tuple[str, ...]]) -> tuple[int, int, int]:
-    """What leads from one layout to another: copies, views, and swaps of the last two dimensions.
+def moving(low: Lowering, value: Value, layout: Sequence[tuple[str, ...]], batched: bool) -> int:
+    """What it costs to get from one layout to another: 1 for each view, more where elements change places.
 
-    Flattening after a permutation is a copy. Swapping the last two dimensions costs a matrix product
-    nothing.
+    Flattening after a permutation is a copy. Moving the last dimension elsewhere costs a single matrix
+    product little, but a batch of them is copied then, against the grain.
     """
     trial = Builder(low.builder.size)
     trial.arrange(value, layout)
     kinds = [step.primitive for step in trial.steps]
-    copied = int("permute" in kinds and kinds[-1] == "reshape")
-    swaps = sum(step.primitive == "permute" and swaps_last(step.options["order"]) for step in trial.steps)
-    return copied, len(kinds) - swaps, swaps
-
-
-def swaps_last(order: Sequence[int]) -> bool:
-    """Whether a permutation is of the last two dimensions alone."""
-    count = len(order)
-    return tuple(order) == (*range(count - 2), count - 1, count - 2)
+    copied = "permute" in kinds and kinds[-1] == "reshape"
+    orders = [step.options["order"] for step in trial.steps if step.primitive == "permute"]
+    against = any(order[-1] != len(order) - 1 for order in orders)
+    return len(kinds) + 2 * copied + (2 if batched else 1) * against
 
 
 def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = None) -> Value:
@@ -237,11 +232,27 @@ def run(low: Lowering, x: Value, y: Value, chosen: Product, bias: str | None = N
         low.builder.apply("promote", [x, y])
     left, right = (y, x) if chosen.swap else (x, y)
     left = low.builder.arrange(left, chosen.left)
-    right = low.builder.arrange(right, chosen.right)
+    right = arrange_right(low, right, chosen.right)
     if chosen.weight:
         arguments: list[Value | str] = [left, right, *([bias] if bias else [])]
         return low.builder.apply("linear", arguments, chosen.result)
     return low.builder.apply("matmul", [left, right], chosen.result)
+
+
+def arrange_right(low: Lowering, value: Value, layout: Layout) -> Value:
+    """The right operand of a product, copied row by row where the product would copy it against the grain.
+
+    A product over two or more batch dimensions that a permutation has left apart copies its operands.
+    """
+    batch, inner, columns = layout[:-2], layout[-2:-1], layout[-1:]
+    if "contiguous" in low.call.fused and len(batch) > 1:
+        rows = (*batch, *columns, *inner)
+        trial = Builder(low.builder.size)
+        trial.arrange(value, rows)
+        permuted = any(step.primitive == "permute" for step in trial.steps)
+        if permuted and moving(low, value, rows, batched=True) < moving(low, value, layout, batched=True):
+            value = low.builder.apply("contiguous", [low.builder.arrange(value, rows)], rows)
+    return low.builder.arrange(value, layout)
 
 
 # -- more operands -----------------------------------------------------------------------------------------

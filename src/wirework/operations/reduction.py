@@ -130,9 +130,13 @@ def lower_arg(name: str, low: Lowering) -> Value:
     axes = reduced_axes(low)
     if not axes:
         low.fail(f"{name} has no axis to act on", low.bound.inputs[0].span)
-    rest = tuple((axis,) for axis in low.inputs[0].axes if axis not in axes)
-    value = low.builder.arrange(low.inputs[0], [*rest, axes])
-    value = low.builder.apply("argreduce", [value], rest, function=name, axis=len(rest))
+    value = apart(low, low.inputs[0], axes)
+    if axes not in value.layout:
+        rest = [dim for dim in value.layout if not set(dim) & set(axes)]
+        value = low.builder.arrange(value, [*rest, axes])
+    place = value.layout.index(axes)
+    rest = [dim for index, dim in enumerate(value.layout) if index != place]
+    value = low.builder.apply("argreduce", [value], rest, function=name, axis=place)
     if contains(low.bound.expression.output, Bracket):
         value = coordinates(low, value, axes)
     return low.finish(value, output)

@@ -117,7 +117,7 @@ class UnbuiltParameter(UninitializedTensorMixin, nn.Parameter):
         """Take a shape, draw the elements, and become an ordinary parameter."""
         self.data = draw(initialiser, shape, self.recipe.seed, device or self.device, dtype or self.dtype)
         del self.recipe
-        self.__class__ = nn.Parameter
+        self.__class__ = nn.Parameter  # type: ignore[assignment]
 
     def __wirework_array__(self, request: Any) -> UnbuiltParameter:
         """Called by the operation that this parameter is given to."""
@@ -135,12 +135,12 @@ class UnbuiltParameter(UninitializedTensorMixin, nn.Parameter):
             like.dtype if follow and not chosen else None,
         )
 
-    def copy_(self, source: Tensor, non_blocking: bool = False) -> Tensor:
+    def copy_(self, other: Tensor, non_blocking: bool = False) -> Tensor:
         """Take shape and elements from another tensor: what loading a state dict does."""
-        if is_placeholder(source, self.dim()):
+        if is_placeholder(other, self.dim()):
             return self
-        self.build(tuple(source.shape), Constant(0.0))
-        return self.copy_(source, non_blocking)
+        self.build(tuple(other.shape), Constant(0.0))
+        return self.copy_(other, non_blocking)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> UnbuiltParameter:
         if id(self) not in memo:
