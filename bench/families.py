@@ -269,7 +269,7 @@ def larger() -> list[Family]:
 def warm_calls(family: Family, rounds: int) -> dict[str, object]:
     """Microseconds of the hand-written call, and what each library takes on top of it."""
     refuse_disagreement(family.calls)
-    samples = in_turns(family.calls, rounds, seconds=0.001)
+    samples = in_turns(family.calls, rounds, seconds=0.0002)
     extras = {name: extra(samples, name) for name in family.calls if name != "hand"}
     return {
         "name": family.name,

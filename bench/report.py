@@ -33,7 +33,7 @@ def warm(rows: list[dict[str, Any]]) -> Iterator[str]:
         "WARM CALL, tiny tensors: hand-written torch in us, and what each library takes on top of it",
         f"at most {ONE_ARRAY} us with one array, {SEVERAL_ARRAYS} with more; 1/3 of einops; 1/{UNDER_EINX} of einx",
     )
-    yield f"  {'':24}{'hand':>7}{'wirework':>16}{'einops':>9}{'einx':>9}{'of einops':>12}{'einx/ww':>9}"
+    yield f"  {'':23}{'hand':>6}{'wirework':>13}{'einops':>9}{'einx':>9}{'of einops':>11}{'einx/ww':>9}"
     for row in rows:
         yield warm_row(row)
     yield from summary(rows)
@@ -41,10 +41,10 @@ def warm(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def warm_row(row: dict[str, Any]) -> str:
     ours = row["wirework"]
-    line = f"  {row['name']:24}{row['hand']:7.2f}{ours['extra']:+9.2f} ±{ours['spread']:<5.2f}"
+    line = f"  {row['name']:23}{row['hand']:6.2f}{ours['extra']:+8.2f} ±{ours['spread']:<4.2f}"
     for name in ("einops", "einx"):
         line += f"{short(row[name]['extra']):>9}" if name in row else f"{'-':>9}"
-    line += f"{of_einops(row):12.2f}" if "einops" in row else f"{'-':>12}"
+    line += f"{of_einops(row):11.2f}" if "einops" in row else f"{'-':>11}"
     line += f"{under_einx(row):8.0f}x" if "einx" in row else f"{'-':>9}"
     missed = warm_misses(row)
     return f"{line}  {'MISSED ' + ', '.join(missed) if missed else 'ok'}"

@@ -44,7 +44,7 @@ def main() -> None:
 
 def measure(quick: bool) -> dict[str, Any]:
     """Every figure of the table."""
-    rounds = 21 if quick else 101
+    rounds = 60 if quick else 300
     warm = []
     for family in progress(families(), "warm calls"):
         warm.append(warm_calls(family, rounds))

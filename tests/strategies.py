@@ -278,6 +278,7 @@ class Scene:
         chosen = {name for name in names if name != "..." and self.rng.random() < spare}
         chosen |= self.uncounted(operands, names, chosen)
         equations = [node for terms in operands for node in self.dims(terms)]
+        chosen.update(name for node in equations if not self.size(node) for name in flattened_names(node))
         everything = [(name, index) for name in names for index in range(len(self.flat(name)))]
         while True:
             known = {axis for axis in everything if axis[0] in chosen}
@@ -365,9 +366,11 @@ class Scene:
             values = values.astype("float32" if dtype == "bfloat16" else dtype)
         return Data(self.strided(np.asarray(values)), dtype)
 
-    def strided(self, values: np.ndarray) -> np.ndarray:
-        """The same values with other strides: permuted in memory, reversed, or every second of a larger array."""
-        kind = self.rng.choice(("plain", "plain", "permuted", "reversed", "stepped", "broadcast"))
+    def strided(self, values: np.ndarray, repeating: bool = True) -> np.ndarray:
+        """The values with other strides: permuted in memory, reversed, every second of a larger array, or
+        (`repeating`) the first ones again and again along an axis."""
+        kinds = ("plain", "plain", "permuted", "reversed", "stepped", *(["repeated"] if repeating else []))
+        kind = self.rng.choice(kinds)
         if values.ndim == 0 or kind == "plain":
             return values
         if kind == "permuted":
@@ -400,6 +403,14 @@ def top_repeated(term: Term) -> list[list[str]]:
     if term.kind == "repeat":
         return [t_axes(term)]
     return [names for inner in term.inner for names in top_repeated(inner)] if term.kind == "bracket" else []
+
+
+def flattened_names(node: Node) -> list[str]:
+    """The names in a dimension of several axes: what is divided by zero cannot be found."""
+    if isinstance(node, int) or not isinstance(node[1], list):
+        return []
+    return [name for part in node[1] for name in (flattened_names(part) or ([] if isinstance(part, int) else [part[0]]))
+            if name not in ("product", "sum")]
 
 
 def flat_product(nodes: Iterable[Node]) -> list[Node]:
@@ -600,15 +611,16 @@ def plain_reduction(scene: Scene, name: str, reduced: list[str], kept: list[str]
     rng = scene.rng
     marked = rng.random() < 0.75
     keywords = reduction_options(scene, name)
-    wrap = bracketing(scene, reduced) if marked else bracketing(scene, ())
-    source = scene.joined_brackets(scene.layout([*with_diagonals(scene, kept), *reduced], wrap=wrap))
+    wrap = bracketing(scene, reduced if marked else ())
+    form = rng.choice(("output", "none", "keepdims", "output", "back")) if marked else "output"
+    repeated = with_diagonals(scene, kept) if form == "output" else kept  # an output has every axis once
+    source = scene.joined_brackets(scene.layout([*repeated, *reduced], wrap=wrap))
     if marked and not any(term.kind == "bracket" for term in walk_terms(source)):
         source.append(bracket_term(number_term(rng.choice((2, 3)))))
     elif marked and rng.random() < 0.2:
         source.insert(rng.randint(0, len(source)), bracket_term(number_term(rng.choice((1, 2)))))
     new = [scene.axis() for _ in range(rng.choice((0, 0, 0, 1)))]
     outputs: list[list[Term]] | None = None
-    form = rng.choice(("output", "none", "keepdims", "output", "back")) if marked else "output"
     if form == "keepdims":
         keywords["keepdims"] = True
     elif form == "none" and rng.random() < 0.2:
@@ -654,7 +666,8 @@ def arg_reduction(scene: Scene, name: str, reduced: list[str], kept: list[str]) 
         source.insert(rng.randint(0, len(source)), unit)
         units = 1
     else:
-        source = scene.joined_brackets(scene.layout([*with_diagonals(scene, kept), *reduced], wrap=bracketing(scene, reduced)))
+        repeated = with_diagonals(scene, kept) if form != "plain" else kept
+        source = scene.joined_brackets(scene.layout([*repeated, *reduced], wrap=bracketing(scene, reduced)))
     outputs = None
     if form != "plain":
         outputs = [scene.layout(kept)]
@@ -674,7 +687,7 @@ TWO = (
     "equal", "not_equal",
 )  # fmt: skip
 BOOLEAN = ("logical_and", "logical_or")
-NO_BOOL = ("subtract", "floor_divide", "power", "logaddexp", "divide", "true_divide")
+NO_BOOL = ("subtract", "floor_divide", "power", "divide", "true_divide")
 NO_COMPLEX = ("maximum", "minimum", "less", "less_equal", "greater", "greater_equal", "floor_divide", "logaddexp")
 
 
@@ -699,7 +712,7 @@ def elementwise(rng: Random) -> Case:
 
 def bracketed_elementwise(scene: Scene, name: str, axes: list[str]) -> Case:
     """`a [b]` for `a b, b`."""
-    inside = [axis for axis in axes if scene.rng.random() < 0.5]
+    inside = [axis for axis in axes[1:] if scene.rng.random() < 0.6]
     first = scene.joined_brackets(scene.layout(axes, wrap=bracketing(scene, inside), ones=0))
     second = [term for term in bracket_contents(first)]
     case = elementwise_case(scene, name, [first, second], None, axes)
@@ -727,7 +740,7 @@ def elementwise_case(
 ) -> Case:
     rng = scene.rng
     dtype = scene.dtype([
-        each for each in DTYPES
+        each for each in (FLOATS if name == "logaddexp" else DTYPES)
         if not (each == "bool" and name in NO_BOOL or each == "complex64" and name in NO_COMPLEX)
     ])  # fmt: skip
     arguments: list[Any] = []
@@ -876,7 +889,7 @@ def coordinate_data(scene: Scene, terms: list[Term], bracket: bool, lengths: Seq
         axis = len(scene.dims(terms[:axis]))
         slices = [source.integers(low * n, n, (*shape[:axis], *shape[axis + 1 :])) for n in lengths]
         values = np.stack(slices, axis)
-    return Data(scene.strided(np.asarray(values).astype(dtype)), dtype)
+    return Data(scene.strided(np.asarray(values).astype(dtype), repeating=False), dtype)
 
 
 def indexed_scene(rng: Random) -> tuple[Scene, list[str], list[str], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from wirework.engine import OperationFunction, public
+from wirework.errors import brief
 
 rearrange = id = public("rearrange")
 sum = public("sum")
@@ -112,6 +113,7 @@ __all__ = [
 ]
 
 
+@brief
 def adapt(function: Callable[..., Any], kind: Literal["vmap", "elementwise", "reduce"] = "vmap") -> OperationFunction:
     """An operation of your own, from a function on arrays.
 

@@ -132,7 +132,8 @@ def remember(
     taken = {name for _, name in prepared.call.order}
     kept = tuple(count + place for place, name in enumerate(keywords) if name in taken)
     entry = programs.get(key)
-    if not isinstance(entry, Choice) and all(kind in ("int", "float") for kind in kinds):
+    careful = program.operation.family == "solving" and keywords  # it would hand on a size that is no size
+    if not (careful or isinstance(entry, Choice)) and all(kind in ("int", "float") for kind in kinds):
         programs[key] = program.function
     elif isinstance(entry, Flag | None) and len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
         programs[key] = Flag({**(entry.variants if entry else {}), kinds[0]: program.function})

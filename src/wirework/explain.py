@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 
 from wirework.backends import load
-from wirework.errors import RankError, SemanticError, did_you_mean
-from wirework.keywords import kind_of
+from wirework.errors import RankError, SemanticError, brief, counted, did_you_mean
 from wirework.notation import Array, Bound, Ellipsis, bracketed, contains, distribute, parse
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
 from wirework.program import (
     Prepared,
     Program,
-
+    checked_option,
     prepare,
     program_for,
-
+    size_kind,
     solved_values,
     sort_keywords,
-
+    takes_value,
 )
 
 BOLD, DIM, AXIS, CODE, RESET = "\033[1m", "\033[2m", "\033[36m", "\033[32m", "\033[0m"
 
 
+@brief
 def source(
     name: str,
     expression: str,
@@ -47,7 +47,7 @@ def source(
         backend: "numpy", "torch" or "jax".
         ranks: the rank of each array; needed where an ellipsis leaves it open.
         given: the names of the axes whose sizes are given by keyword.
-        options: options of the operation.
+        options: options of the operation, and sizes.
 
     Raises:
         WireworkError: whatever the call itself would raise.
@@ -82,15 +82,25 @@ def call_without_arrays(
     operands = distribute(parse(text)).inputs
     if ranks is None:
         if any(contains(operand, Ellipsis) for operand in operands):
-            raise RankError("the expression has an ellipsis: give the rank of each array as ranks=(...)", text)
+            spans = [operand.span for operand in operands if contains(operand, Ellipsis)]
+            raise RankError("the expression has an ellipsis: give the rank of each array as ranks=(...)", text, spans)
         ranks = tuple(plain_rank(operand.terms) for operand in operands)
         if len(ranks) == 1 and operation.arity[0] == 2:
             ranks = (*ranks, second_rank(operation, text))
-    sort_keywords(operation, text, dict.fromkeys(given, 1))
-    kinds = {name: kind_of(value) for name, value in options.items()}
-    order = [("size", name) for name in given]
-    order += [("option", name) for name in kinds if name in operation.options and not operation.options[name].static]
-    return Call(text, ("array",) * len(ranks), tuple(ranks), dict.fromkeys(given, "int"), kinds, tuple(order), fused)
+    if len(ranks) < operation.arity[0]:
+        raise SemanticError(
+            f"{operation.name} takes {counted(operation.arity[0], 'array')}, but there are ranks for {len(ranks)}", text
+        )
+    sizes, options = sort_keywords(operation, text, {**dict.fromkeys(given, 1), **options})
+    kinds = {
+        name: checked_option(operation, name, value, text)
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
+    order = [("size", name) for name in sizes]
+    order += [("option", name) for name, kind in kinds.items() if takes_value(operation, name, kind)]
+    kept = {name: size_kind(name, size, text) for name, size in sizes.items()}
+    return Call(text, ("array",) * len(ranks), tuple(ranks), kept, kinds, tuple(order), fused)
 
 
 def plain_rank(terms: Sequence[Any]) -> int:
@@ -179,6 +189,7 @@ class Explanation:
         }
 
 
+@brief
 def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = None, **keywords: Any) -> Explanation:
     """Explain one call.
 
@@ -196,7 +207,7 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
     a*b
     """
     operation = operation_called(name)
-    stand_ins = [np.broadcast_to(np.zeros(()), tuple(a)) if isinstance(a, tuple | list) else a for a in arrays]
+    stand_ins = [stand_in(array) if isinstance(array, tuple | list) else array for array in arrays]
     prepared = prepare(operation, expression, stand_ins, keywords)
     own = program_for(prepared)
     shown = own
@@ -208,6 +219,13 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
         )  # fmt: skip
         shown = program_for(Prepared(operation, call, chosen, (), (), (), True))
     return explanation(own, shown, prepared)
+
+
+def stand_in(shape: Sequence[int]) -> Any:
+    """An array of a shape, that takes no memory."""
+    if not all(isinstance(length, int) and length >= 0 for length in shape):
+        raise SemanticError(f"a shape is made of whole numbers from 0 on, unlike {tuple(shape)}")
+    return np.broadcast_to(np.zeros(()), tuple(shape))
 
 
 def explanation(program: Program, shown: Program, prepared: Prepared) -> Explanation:

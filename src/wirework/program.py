@@ -9,17 +9,30 @@ from __future__ import annotations
 import itertools
 import linecache
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wirework.backends import Backend, Printer, backend_of, common_backend, load
+from wirework.backends import Backend, Printer, backend_of, load
+from wirework.backends.generic import made
 from wirework.diagnose import explained, failure_of_check, with_shapes
-from wirework.errors import AxisSizeError, BackendError, SemanticError, SyntaxError, WireworkError, did_you_mean
+from wirework.errors import (
+    AxisSizeError,
+    BackendError,
+    SemanticError,
+    Span,
+    SyntaxError,
+    WireworkError,
+    closest,
+    counted,
+    did_you_mean,
+    joined,
+)
 from wirework.keywords import kind_of, runtime_value
-from wirework.notation import Bound, axis_names, parse
+from wirework.notation import Bound, axis_names, parse, spans_of
 from wirework.notation.sizes import Atom, Check, Dim, Given, Var, evaluate, root
 from wirework.operations import OPERATIONS, Call, Operation, Option
+from wirework.operations.misfits import Run, refuse_misfits
 from wirework.plan import Plan
 
 LIMIT = 4096  # programs kept in all
@@ -93,9 +106,8 @@ def prepare(operation: str | Operation, text: Any, arrays: Sequence[Any], keywor
     }
     arrays, made = with_parameters(operation, text, arrays, given, sizes, static)
     kinds = tuple(argument_kind(operation, text, place, array) for place, array in enumerate(arrays))
-    present = [array for array, kind in zip(arrays, kinds, strict=True) if kind == "array"]
     solving = operation.family == "solving"
-    backend = load("numpy") if solving else common_backend(present, text)
+    backend = load("numpy") if solving else call_backend(text, arrays, options)
     ranks = tuple(rank_of(array, kind) for array, kind in zip(arrays, kinds, strict=True))
     order = tuple(
         ("option" if name in options else "size", name)
@@ -118,6 +130,33 @@ def prepare(operation: str | Operation, text: Any, arrays: Sequence[Any], keywor
     return Prepared(operation, call, backend, arrays, values, casts, plain)
 
 
+def call_backend(text: str, arrays: Sequence[Any], options: Mapping[str, Any]) -> Backend:
+    """The backend of the arrays of a call, those given as options included.
+
+    Raises:
+        BackendError: if there is no array, or there are arrays of two frameworks.
+    """
+    found = {f"argument {place}": backend_of(array) for place, array in enumerate(arrays, 1)}
+    present = [backend for backend in found.values() if backend is not None]
+    if not present:
+        raise BackendError("there is no array among the arguments", text, operand_spans(text))
+    chosen = next((backend for backend in present if backend.name != "numpy"), present[0])
+    for name, value in options.items():
+        array = runtime_value(value)
+        found[f"{name}="] = backend_of(array) if getattr(array, "ndim", 0) else None
+    others = {name: backend for name, backend in found.items() if backend and backend.name != "numpy"}
+    if set(others.values()) <= {chosen}:
+        return chosen
+    frameworks = dict.fromkeys([chosen.name, *(backend.name for backend in others.values())])
+    raise BackendError(
+        f"arrays of {joined(frameworks)} cannot be mixed in one call",
+        text,
+        [span for place in range(len(arrays)) if f"argument {place + 1}" in others
+         for span in operand_spans(text, place)],
+        [f"{name} is of {backend.name}" for name, backend in others.items()],
+    )  # fmt: skip
+
+
 def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
     """Refuse a number of arrays that the operation does not take."""
     least, most = operation.arity
@@ -125,10 +164,16 @@ def check_arity(operation: Operation, text: str, arrays: Sequence[Any]) -> None:
     if operation.family == "solving":
         return
     if not count or all(array is None for array in arrays):
-        raise BackendError(f"{operation.name} got no array", text)
+        raise BackendError(f"{operation.name} got no array", text, operand_spans(text))
     if count < least or (most is not None and count > most):
-        wanted = str(least) if most == least else f"{least} or more" if most is None else f"{least} to {most}"
-        raise SemanticError(f"{operation.name} takes {wanted} arrays, not {count}", text)
+        wanted = f"{least} or more arrays" if most is None else counted(least, "array")
+        raise SemanticError(f"{operation.name} takes {wanted}, not {count}", text, operand_spans(text))
+
+
+def operand_spans(text: str, place: int | None = None) -> list[Span]:
+    """Where the operand of an argument is written, or those of all arguments."""
+    spans = [operand.span for operand in parse(text).inputs]
+    return spans if place is None else spans[place : place + 1] or spans[-1:]
 
 
 def sort_keywords(
@@ -148,15 +193,19 @@ def sort_keywords(
                 raise SemanticError(
                     f"{name} is an axis of the expression and also an option of {operation.name}",
                     text,
-                    notes=[f"give the size of the axis as sizes={{'{name}': ...}}, or rename the axis"],
+                    spans_of(expression, name),
+                    [f"give the size of the axis as sizes={{'{name}': ...}}, or rename the axis"],
                 )
             options[name] = value
         elif name in sizes:
-            raise SemanticError(f"the size of {name} is given twice", text)
+            raise SemanticError(f"the size of axis {name} is given twice", text, spans_of(expression, name))
         elif name not in axes and not derived_axis(operation, name):
             names = (*axes, *operation.options)
-            what = "axis of the expression" + (f" nor an option of {operation.name}" if operation.options else "")
-            raise SemanticError(f"{name} is not an {what}{did_you_mean(name, names)}", text)
+            what = "not an axis of the expression"
+            if operation.options:
+                what = f"neither an axis of the expression nor an option of {operation.name}"
+            meant = spans_of(expression, closest(name, names) or "")
+            raise SemanticError(f"{name} is {what}{did_you_mean(name, names)}", text, meant)
         else:
             sizes[name] = value
     return sizes, options
@@ -178,12 +227,25 @@ def keyword_order(keywords: Mapping[str, Any], sizes: Mapping[str, Any], options
 def size_kind(name: str, value: Any, text: str) -> Any:
     """ "int", or a tuple of kinds; anything else is refused."""
     if isinstance(value, list | tuple) or (getattr(value, "ndim", 0) == 1 and hasattr(value, "__len__")):
-        return tuple(size_kind(name, entry, text) for entry in value)
+        kinds = {size_kind(name, entry, text): None for entry in value}
+        if len(kinds) > 1:
+            raise AxisSizeError(
+                f"the sizes of axis {name} must be nested evenly, not {shortly(value)}", text, spans_of(parse(text), name)
+            )
+        return tuple(kinds) * len(value)
     whole = whole_number(value)
     if whole is None:
-        raise AxisSizeError(f"the size of axis {name} must be a whole number, not {value!r}", text)
+        near = [f"did you mean {name}={int(value)}?"] if isinstance(value, float) and value.is_integer() else []
+        raise AxisSizeError(
+            f"the size of axis {name} must be a whole number, not {shortly(value)}",
+            text,
+            spans_of(parse(text), name),
+            near,
+        )
     if isinstance(whole, int) and whole < 0:
-        raise AxisSizeError(f"the size of axis {name} cannot be negative: {name}={whole}", text)
+        raise AxisSizeError(
+            f"the size of axis {name} cannot be negative: {name}={whole}", text, spans_of(parse(text), name)
+        )
     return "int"
 
 
@@ -193,7 +255,9 @@ def whole_number(value: Any) -> Any:
         return None
     if type(value) is int:
         return value
-    if getattr(value, "ndim", 0) == 0 and hasattr(value, "dtype"):
+    if hasattr(value, "dtype"):
+        if getattr(value, "ndim", 0):
+            return None
         try:
             return int(value) if int(value) == value and "bool" not in str(value.dtype) else None
         except (TypeError, ValueError, RuntimeError):
@@ -222,14 +286,33 @@ def checked_option(operation: Operation, name: str, value: Any, text: str) -> An
         general = None
     if "other" in option.accepts:
         return "other"
-    if general not in option.accepts:
-        takes = " or ".join(OPTION_KINDS.get(each, repr(each)) for each in option.accepts)
+    if general not in option.accepts or (general == "tuple" and not whole_numbers(kind)):
+        accepted = [each for each in option.accepts if each != "int" or "float" not in option.accepts]
+        takes = joined((OPTION_KINDS.get(each, repr(each)) for each in accepted), "or")
         raise SemanticError(f"{name}= of {operation.name} takes {takes}, not {shortly(value)}", text)
+    least = option.least
+    if least is not None and any(number < least for number in numbers_in(value)):
+        raise SemanticError(f"{name}= of {operation.name} is at least {least}, not {shortly(value)}", text)
     return kind
 
 
+def whole_numbers(kind: Any) -> bool:
+    """Whether a tuple has whole numbers in it, or pairs of them."""
+    return all(entry == "int" or entry == ("int", "int") for entry in kind)
+
+
+def numbers_in(value: Any) -> Iterator[Any]:
+    """The numbers in an option, one or several."""
+    for entry in value if isinstance(value, tuple | list) else (value,):
+        if isinstance(entry, tuple | list):
+            yield from numbers_in(entry)
+        elif isinstance(entry, int | float):
+            yield entry
+
+
 OPTION_KINDS = {
-    "int": "a whole number", "float": "a number", "tuple": "a tuple", "bool": "True or False", "array": "an array",
+    "int": "a whole number", "float": "a number", "tuple": "a tuple of them", "bool": "True or False",
+    "array": "an array",
     "named": 'a pair ("axes", array)',
 }  # fmt: skip
 
@@ -242,19 +325,34 @@ def shortly(value: Any) -> str:
 
 def argument_kind(operation: Operation, text: str, place: int, array: Any) -> str:
     """ "array", "scalar" or "factory"; anything else is refused. To solve, a shape is enough, or none."""
-    if operation.family == "solving":
-        return "factory" if array is None else "array" if hasattr(array, "shape") else "scalar"
+    if operation.family == "solving" and (array is None or hasattr(array, "shape")):
+        return "factory" if array is None else "array"
     if backend_of(array) is not None:
         return "array"
     if isinstance(array, bool | int | float | complex):
+        if operation.name.endswith("_at") and type(array) is not int and is_coordinate(operation, text, place):
+            raise BackendError(
+                f"argument {place + 1} of {operation.name} is {array!r}: coordinates are whole numbers",
+                text,
+                operand_spans(text, place),
+            )
         return "scalar"
     if callable(array):
         return "factory"
+    what = "None" if array is None else f"a {type(array).__name__}"
     raise BackendError(
-        f"argument {place + 1} of {operation.name} is a {type(array).__name__}: it must be an array, a number, "
+        f"argument {place + 1} of {operation.name} is {what}: it must be an array, a number, "
         "or a function from a shape to an array",
         text,
+        operand_spans(text, place),
+        ["make an array of it: numpy.asarray(...)"] if isinstance(array, list | tuple) else (),
     )
+
+
+def is_coordinate(operation: Operation, text: str, place: int) -> bool:
+    """Whether an argument of an indexing operation holds coordinates, rather than the array or the values."""
+    last = len(parse(text).inputs) - 1
+    return 0 < place and (operation.name == "get_at" or place < last)
 
 
 def rank_of(array: Any, kind: str) -> int | None:
@@ -406,7 +504,7 @@ def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[in
     if casts:
         cast = [place if isinstance(place, str) else plan.inputs[place].name for place in casts]
         plan = replace(plan, casts=tuple((name, arrays[0]) for name in cast))
-    names: dict[str, Any] = {**backend.names(), "root": root}
+    names: dict[str, Any] = {**backend.names(), "made": made, "root": root}
     source = Printer(plan, backend, names).print()
     names["fail"] = failure(bound, plan)
     if operation.function is not None:
@@ -425,7 +523,8 @@ def failure(bound: Bound, plan: Plan) -> Callable[..., None]:
     def fail(number: int, *arguments: Any) -> None:
         count = len(plan.inputs)
         shapes = [getattr(array, "shape", ()) for array in arguments[:count]]
-        sizes = dict(zip((name for _, name in plan.keywords), arguments[count:], strict=True))
+        keywords = zip(plan.keywords, arguments[count:], strict=True)
+        sizes = {name: value for (kind, name), value in keywords if kind == "size"}
         raise failure_of_check(bound, checks[number], shapes, sizes, plan.statements)
 
     def traced(number: int, *arguments: Any) -> None:
@@ -436,11 +535,27 @@ def failure(bound: Bound, plan: Plan) -> Callable[..., None]:
     return fail
 
 
+def own_spans(program: Program) -> list[Span]:
+    """The operands that a function of the user's own makes: those of factories, or the outputs of an adapted one."""
+    kinds = zip(program.bound.inputs, program.call.kinds, strict=True)
+    made_inputs = [array.span for array, kind in kinds if kind == "factory"]
+    return made_inputs or [array.span for array in program.bound.outputs]
+
+
 def explain_failure(error: Exception, program: Program, prepared: Prepared) -> Exception:
     """A typed error, unless a function of the user's own may have raised this one."""
     own = program.operation.function is not None or "factory" in prepared.call.kinds
     if own and not isinstance(error, WireworkError | ZeroDivisionError):
         return error
-    keywords = zip(prepared.call.order, prepared.values, strict=True)
+    keywords = list(zip(prepared.call.order, prepared.values, strict=True))
     sizes = {name: value for (kind, name), value in keywords if kind == "size"}
+    options = {name: value for (kind, name), value in keywords if kind == "option"}
+    try:
+        run = Run(program.call, program.bound, prepared.arrays, sizes, options)
+        refuse_misfits(program.operation.name, run)
+    except WireworkError as found:
+        found.__context__ = None
+        return found
+    if own and isinstance(error, WireworkError) and error.expression is None:
+        return type(error)(error.reason, program.call.text, own_spans(program), error.notes)
     return explained(error, program.operation.name, program.bound, prepared.arrays, sizes, program.plan.statements)

@@ -19,15 +19,16 @@ import numpy as np
 
 from wirework.errors import AxisSizeError, SemanticError
 from wirework.notation import Array, Bound, Bracket, Leaf, contains
-from wirework.notation.bind import Item
+from wirework.notation.bound import Item
 from wirework.notation.sizes import Assign, Atom, Dim, Given, Var, evaluate
 from wirework.operations import OPERATIONS, Call, Operation
 
 Point = Mapping[str, int]  # a value for each axis
+ALIASES = {"id": "rearrange"}
 Options = Mapping[str, Any]
 
 
-def run(operation: str | Operation, expression: str, *arrays: Any, **sizes_and_options: Any) -> Any:
+def run(operation: str | Operation, expression: str, /, *arrays: Any, **sizes_and_options: Any) -> Any:
     """What an operation means, computed by loops.
 
     Args:
@@ -43,7 +44,7 @@ def run(operation: str | Operation, expression: str, *arrays: Any, **sizes_and_o
     >>> run("mean", "a [b]", np.arange(6.0).reshape(2, 3))
     array([1., 4.])
     """
-    op = OPERATIONS[operation] if isinstance(operation, str) else operation
+    op = OPERATIONS[ALIASES.get(operation, operation)] if isinstance(operation, str) else operation
     options = {name: value for name, value in sizes_and_options.items() if name in op.options}
     sizes = {name: value for name, value in sizes_and_options.items() if name not in options and name != "sizes"}
     sizes.update(sizes_and_options.get("sizes") or {})

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from wirework.engine import public
-from wirework.errors import AxisSizeError, RankError
+from wirework.errors import AxisSizeError, RankError, brief
 
 solve = solve_axes = check = public("solve")
 solve_shapes = public("solve_shapes")
 
 
+@brief
 def matches(expression: str, /, *arrays: Any, **sizes: Any) -> bool:
     """Whether arrays and sizes fit an expression.
 

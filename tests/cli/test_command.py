@@ -40,9 +40,7 @@ def test_unknown_command_and_option(wirework):
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_missing_packages_are_named_in_one_line(module):
     code = f"import sys; sys.modules[{module!r}] = None; from wirework.cli import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", code, "models"], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", code, "models"], capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert result.stderr == 'The wirework command needs typer and rich: pip install "wirework[cli]"\n'
 

@@ -30,11 +30,7 @@ def reference(model: ViT, images: torch.Tensor) -> torch.Tensor:
     def linear(x, name):
         return F.linear(x, state[f"{name}.weight"], state[f"{name}.bias"])
 
-    x = (
-        F.conv2d(images, state["patch_embed.weight"], state["patch_embed.bias"], stride=config.patch_size)
-        .flatten(2)
-        .mT
-    )
+    x = F.conv2d(images, state["patch_embed.weight"], state["patch_embed.bias"], stride=config.patch_size).flatten(2).mT
     x = torch.cat([state["cls_token"].expand(len(x), 1, -1), x], 1) + state["pos_embed"]
     for i in range(config.depth):
         name = f"blocks.{i}"

@@ -68,9 +68,7 @@ def test_numbers_depend_on_the_seed_alone(initialiser):
 
 
 def test_lower_precision_is_the_rounded_float32_draw():
-    assert torch.equal(
-        sample(Normal(1.0), (9,), dtype=torch.bfloat16), sample(Normal(1.0), (9,)).to(torch.bfloat16)
-    )
+    assert torch.equal(sample(Normal(1.0), (9,), dtype=torch.bfloat16), sample(Normal(1.0), (9,)).to(torch.bfloat16))
 
 
 @pytest.mark.parametrize(

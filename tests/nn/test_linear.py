@@ -104,10 +104,7 @@ def test_definition_spells_out_the_contraction():
         ),
         (
             "b [c -> c]",
-            "axis c is on both sides of '->': call the new one c_out, for example\n"
-            "\n"
-            "    b [c -> c]\n"
-            "       ^    ^",
+            "axis c is on both sides of '->': call the new one c_out, for example\n\n    b [c -> c]\n       ^    ^",
         ),
     ],
 )

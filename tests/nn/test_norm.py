@@ -115,9 +115,7 @@ def test_group_norm_sizes_at_construction():
 
 def test_switches():
     x = torch.randn(5, 4) + 3
-    assert torch.allclose(
-        wn.Norm("... [c]", var=False, scale=False, bias=False)(x).mean(1), torch.zeros(5), atol=1e-6
-    )
+    assert torch.allclose(wn.Norm("... [c]", var=False, scale=False, bias=False)(x).mean(1), torch.zeros(5), atol=1e-6)
     bare = wn.Norm("... [c]", scale=False, bias=False)
     assert not list(bare.parameters())
     torch.testing.assert_close(bare(x), nn.functional.layer_norm(x, (4,)))
@@ -138,9 +136,7 @@ def test_autocast_statistics_are_float32():
         hidden = linear(torch.randn(4, 16))
         y = norm(hidden)
     assert y.dtype == torch.bfloat16
-    torch.testing.assert_close(
-        y.float(), nn.functional.layer_norm(hidden.float(), (16,)), rtol=1e-2, atol=1e-2
-    )
+    torch.testing.assert_close(y.float(), nn.functional.layer_norm(hidden.float(), (16,)), rtol=1e-2, atol=1e-2)
 
 
 def test_half_precision_module():
@@ -162,10 +158,7 @@ def test_reset_parameters():
 
 
 def test_repr():
-    assert (
-        repr(wn.Norm("... [c]", c=4, mean=False))
-        == 'Norm("... [c]", "b... [c]", c=4, mean=False, epsilon=1e-05)'
-    )
+    assert repr(wn.Norm("... [c]", c=4, mean=False)) == 'Norm("... [c]", "b... [c]", c=4, mean=False, epsilon=1e-05)'
 
 
 def test_one_value_per_statistic_cannot_be_tracked():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from wirework.backends.base import Backend, Printer
+from wirework.backends.base import Backend
+from wirework.backends.printer import Printer
 from wirework.errors import BackendError
 
 FILES = {"numpy": "NumPy", "torch": "Torch", "jax": "Jax"}
@@ -31,7 +31,7 @@ def load(name: str) -> Backend:
 
 
 @lru_cache
-def array_api(namespace: Any, kind: type) -> Backend:
+def namespace_backend(namespace: Any, kind: type) -> Backend:
     """The backend of a namespace of the array API standard."""
     from wirework.backends.array_api import ArrayApi
 
@@ -45,24 +45,8 @@ def backend_of(array: Any) -> Backend | None:
         if name in sys.modules and load(name).owns(kind):
             return load(name)
     if hasattr(array, "__array_namespace__") and not isinstance(array, type):
-        return array_api(array.__array_namespace__(), kind)
+        return namespace_backend(array.__array_namespace__(), kind)
     return None
 
 
-def common_backend(arrays: Sequence[Any], text: str | None = None) -> Backend:
-    """The backend of some arrays. NumPy arrays follow another framework.
-
-    Raises:
-        BackendError: if there is no array, or there are arrays of two frameworks.
-    """
-    found = {backend: array for array in arrays if (backend := backend_of(array)) is not None}
-    others = [backend for backend in found if backend.name != "numpy"]
-    if len(others) > 1:
-        shown = " and ".join(sorted(backend.name for backend in others))
-        raise BackendError(f"arrays of {shown} cannot be mixed in one call", text)
-    if not found:
-        raise BackendError("there is no array among the arguments", text)
-    return others[0] if others else next(iter(found))
-
-
-__all__ = ["Backend", "Printer", "array_api", "backend_of", "common_backend", "load"]
+__all__ = ["Backend", "Printer", "backend_of", "load", "namespace_backend"]

@@ -7,11 +7,23 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
-from wirework.errors import NotSupportedError, SemanticError
+from wirework.errors import AxisSizeError, NotSupportedError, SemanticError, counted
 
 Axes = int | tuple[int, ...]
 PerAxis = int | Sequence[int]
 Padding = int | str | Sequence[int] | Sequence[Sequence[int]]
+
+
+def made(factory: Callable[..., Any], shape: tuple[int, ...]) -> Any:
+    """What a function in place of an array makes, which must have the shape it is asked for."""
+    array = factory(shape)
+    actual = getattr(array, "shape", None)
+    if actual is None or tuple(actual) != shape:
+        wanted = " ".join(map(str, shape))
+        what = f"a {type(array).__name__}" if actual is None else f"one of shape ({' '.join(map(str, actual))})"
+        what = "None" if array is None else what
+        raise AxisSizeError(f"a function was asked for an array of shape ({wanted}), but returned {what}")
+    return array
 
 
 # -- normalised exponentials ------------------------------------------------------------------------------
@@ -19,6 +31,8 @@ Padding = int | str | Sequence[int] | Sequence[Sequence[int]]
 
 def stable_softmax(xp: Any, x: Any, axis: Axes) -> Any:
     """Exponentials over their sum. Where every value is -inf, 0."""
+    if getattr(x.dtype, "kind", "") == "c":
+        raise TypeError("it is not defined for complex numbers")
     highest = xp.max(x, axis=axis, keepdims=True)
     raised = xp.exp(x - xp.where(xp.isfinite(highest), highest, xp.zeros_like(highest)))
     total = xp.sum(raised, axis=axis, keepdims=True)
@@ -32,6 +46,8 @@ def stable_log_softmax(xp: Any, x: Any, axis: Axes) -> Any:
 
 def stable_logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool = False) -> Any:
     """Logarithm of the sum of exponentials."""
+    if getattr(x.dtype, "kind", "") == "c":
+        raise TypeError("it is not defined for complex numbers")
     if x.size == 0:
         return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
     highest = xp.max(x, axis=axis, keepdims=True)
@@ -57,6 +73,7 @@ def attend(
         k, v = (repeated_heads(xp, x, q.shape[1]) for x in (k, v))
     scale = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
     scores = xp.matmul(q * scale, xp.matrix_transpose(k))
+    shape = scores.shape
     if softcap is not None:
         scores = softcap * xp.tanh(scores / softcap)
     if bias is not None:
@@ -66,6 +83,8 @@ def attend(
         mask = seen if mask is None else xp.logical_and(mask, seen)
     if mask is not None:
         scores = xp.where(mask, scores, xp.full_like(scores, -math.inf))
+    if scores.shape != shape:
+        raise AxisSizeError("a mask or bias is larger than the scores")
     if k.shape[-2] == 0:
         return xp.matmul(scores, v)
     weights = stable_softmax(xp, scores, -1)
@@ -119,6 +138,8 @@ def pads(
 
 def places(size: int, padding: tuple[int, int], extent: int, stride: int, dilation: int) -> int:
     """How many places a kernel has on an axis."""
+    if stride < 1 or dilation < 1:
+        raise SemanticError("stride= and dilation= are at least 1")
     span = size + sum(padding) - dilation * (extent - 1) - 1
     if span < 0:
         raise SemanticError(
@@ -228,7 +249,9 @@ def expect_rank(value: Any, rank: int) -> Any:
     """A user's function must return arrays of the rank that the expression says."""
     actual = getattr(value, "ndim", 0)
     if actual != rank:
-        raise SemanticError(f"the function returned {actual} dimensions where the expression has {rank}")
+        raise SemanticError(
+            f"the function returned {counted(actual, 'dimension')}, but the expression has {counted(rank, 'axis')} there"
+        )
     return value
 
 

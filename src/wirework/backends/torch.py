@@ -112,7 +112,7 @@ class Torch(Backend):
         return f"{x}.sort({axis}).values"
 
     def argsort(self, x: str, axis: int) -> str:
-        return f"{x}.argsort({axis}, stable=True)"
+        return f"torch.argsort({x}, dim={axis}, stable=True)"
 
     def linear(self, x: str, weight: str, bias: str | None = None) -> str:
         return f"F.linear({listed([x, weight, *([bias] if bias else [])])})"
@@ -128,7 +128,9 @@ class Torch(Backend):
         if causal or own:
             return super().attention(*arguments, extras=extras, causal=causal, grouped=grouped)
         theirs = {"mask": "attn_mask", "bias": "attn_mask", "dropout": "dropout_p", "scale": "scale"}
-        options = given([theirs[name] for name in extras], arguments[3:])
+        values = [f"{value}.to({arguments[0]}.dtype)" if name == "bias" else value
+                  for name, value in zip(extras, arguments[3:], strict=True)]
+        options = given([theirs[name] for name in extras], values)
         options += ["enable_gqa=True"] if grouped else []
         return f"F.scaled_dot_product_attention({listed([*arguments[:3], *options])})"
 
@@ -188,7 +190,7 @@ def rows(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     if places.is_cpu and not torch.compiler.is_compiling():
         try:
             return F.embedding(places, table)
-        except IndexError:
+        except (IndexError, RuntimeError):
             pass
     return table[places]
 
@@ -223,6 +225,7 @@ def attend(
     """
     if rng is not None:
         raise NotSupportedError("rng= is for JAX and NumPy: torch draws from its own generator")
+    bias = None if bias is None else bias.to(q.dtype)
     queries, keys = q.shape[-2], k.shape[-2]
     square = False
     if causal and mask is None and bias is None and softcap is None and queries == keys:
@@ -232,7 +235,6 @@ def attend(
         mask = seen if mask is None else torch.as_tensor(mask, device=q.device) & seen
     if softcap is None:
         if bias is not None:
-            bias = bias.to(q.dtype)
             mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=square, scale=scale, enable_gqa=grouped

@@ -38,9 +38,7 @@ def load_digits(test_fraction: float = 0.2) -> Digits:
     from sklearn.model_selection import train_test_split
 
     images, labels = load(return_X_y=True)
-    parts = train_test_split(
-        images, labels, test_size=test_fraction, stratify=labels, random_state=SPLIT_SEED
-    )
+    parts = train_test_split(images, labels, test_size=test_fraction, stratify=labels, random_state=SPLIT_SEED)
     train_images, test_images = (as_images(part) for part in parts[:2])
     train_labels, test_labels = (torch.as_tensor(part, dtype=torch.long) for part in parts[2:])
     return Digits(train_images, train_labels, test_images, test_labels)

@@ -135,6 +135,4 @@ def save_samples(digits: Digits, folder: Path, scale: int = 16) -> None:
     for label in range(10):
         image = digits.test_images[digits.test_labels == label][0, 0].cpu().numpy()
         pixels = np.kron(np.uint8(np.round(255 * (1 - image))), np.ones((scale, scale), np.uint8))
-        write_atomically(
-            folder / f"{label}.png", lambda path, pixels=pixels: Image.fromarray(pixels).save(path, "PNG")
-        )
+        write_atomically(folder / f"{label}.png", lambda path, pixels=pixels: Image.fromarray(pixels).save(path, "PNG"))

@@ -70,8 +70,7 @@ def generated_source(trainer: Trainer) -> str:
         trainer.model.eval()
         trainer.model.class_attention(images)
     return "\n\n".join(
-        f'# {operation} "{expression}"\n{source.strip()}\n'
-        for (operation, expression), source in sources.items()
+        f'# {operation} "{expression}"\n{source.strip()}\n' for (operation, expression), source in sources.items()
     )
 
 

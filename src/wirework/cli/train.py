@@ -20,9 +20,7 @@ DEFAULT = Options()
 def train(
     model: Annotated[str, typer.Argument(help="The architecture: vit.")],
     data: Annotated[str, typer.Option(help="The data set: digits.")] = "digits",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the results.  [default: results/MODEL-DATA]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: results/MODEL-DATA]")] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help=f"Passes over the training images.  [default: {DEFAULT.epochs}]")
     ] = None,

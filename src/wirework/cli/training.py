@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from wirework.cli.digits import Digits, distort, standardise
 from wirework.cli.errors import UserError
 from wirework.cli.options import Options
+from wirework.models.vit import ViT
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,13 @@ class Record:
 class Trainer:
     """A model, its optimiser, and how far the training has come."""
 
-    def __init__(self, model: nn.Module, data: Digits, options: Options, device: torch.device) -> None:
+    def __init__(self, model: ViT, data: Digits, options: Options, device: torch.device) -> None:
         self.model = model.to(device)
         self.data = data.to(device)
         self.options = options
         self.device = device
         self.history: list[Record] = []
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(model, options.weight_decay), lr=options.learning_rate
-        )
+        self.optimizer = torch.optim.AdamW(parameter_groups(model, options.weight_decay), lr=options.learning_rate)
 
     @property
     def epoch(self) -> int:
@@ -84,9 +83,7 @@ class Trainer:
             report(Progress(self.epoch, step + 1, self.steps_per_epoch, loss / seen, correct / seen))
         test_loss, test_accuracy = self.test()
         seconds = time.perf_counter() - start
-        self.history.append(
-            Record(self.epoch + 1, loss / seen, correct / seen, test_loss, test_accuracy, seconds)
-        )
+        self.history.append(Record(self.epoch + 1, loss / seen, correct / seen, test_loss, test_accuracy, seconds))
         return self.history[-1]
 
     def step(self, images: Tensor, labels: Tensor) -> tuple[float, int]:

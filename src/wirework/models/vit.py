@@ -9,7 +9,7 @@ Axes: b batch, c channels, h w patches of the image, p q pixels of a patch, t to
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -69,9 +69,7 @@ class ViTConfig:
 
 
 PRESETS = {
-    "digits": ViTConfig(
-        image_size=8, patch_size=2, channels=1, classes=10, dim=64, depth=4, heads=4, mlp_dim=128
-    ),
+    "digits": ViTConfig(image_size=8, patch_size=2, channels=1, classes=10, dim=64, depth=4, heads=4, mlp_dim=128),
     "tiny": ViTConfig(dim=192, heads=3, mlp_dim=768),
     "small": ViTConfig(dim=384, heads=6, mlp_dim=1536),
     "base": ViTConfig(),
@@ -123,7 +121,7 @@ class ViT(nn.Module):
     def attention_maps(self, images: Tensor) -> Tensor:
         """How much every token attends to every other: `b depth heads q k`, summing to 1 over k."""
         tokens, maps = self.embed(images), []
-        for block in self.blocks:
+        for block in cast("list[Block]", self.blocks):
             maps.append(block.attn.weights(block.norm1(tokens)))
             tokens = block(tokens)
         return torch.stack(maps, dim=1)
@@ -135,11 +133,11 @@ class ViT(nn.Module):
         Attention rollout (Abnar and Zuidema, Quantifying Attention Flow in Transformers, 2020): the
         product over the blocks of the heads' mean attention, half of it the residual connection.
         """
-        flow = None
-        mean_maps = ww.mean("b l [h] q k -> l b q k", self.attention_maps(images))
-        for attention in mean_maps:
-            attention = (attention + torch.eye(attention.shape[-1], device=attention.device)) / 2
-            flow = attention if flow is None else ww.dot("b q [t], b [t] k -> b q k", attention, flow)
+        maps = ww.mean("b l [h] q k -> l b q k", self.attention_maps(images))
+        identity = torch.eye(maps.shape[-1], device=maps.device)
+        flow = identity.expand(maps.shape[1:])
+        for attention in maps:
+            flow = ww.dot("b q [t], b [t] k -> b q k", (attention + identity) / 2, flow)
         return ww.rearrange("b (h w) -> b h w", flow[:, 0, 1:], h=self.config.grid)
 
 

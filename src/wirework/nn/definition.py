@@ -69,9 +69,7 @@ def single_operand(text: str, layer: str) -> Operand:
     """The tree of a layer's expression, which describes one array."""
     expression = parse(text)
     if len(expression.inputs) != 1 or expression.outputs is not None:
-        raise SemanticError(
-            f"{layer} takes the axes of one array, without ',' or '->' outside brackets", text
-        )
+        raise SemanticError(f"{layer} takes the axes of one array, without ',' or '->' outside brackets", text)
     return expression.inputs[0]
 
 
@@ -87,9 +85,7 @@ def check_names(sizes: Iterable[str], operands: tuple[Operand, ...], text: str) 
     names = axis_names(operands)
     for name in sizes:
         if name not in names:
-            raise SemanticError(
-                f"there is no axis called {name} in the expression{did_you_mean(name, names)}", text
-            )
+            raise SemanticError(f"there is no axis called {name} in the expression{did_you_mean(name, names)}", text)
 
 
 def solve_sizes(

@@ -155,9 +155,7 @@ def has_one_list_on_each_side(bracket: Bracket | Shorthand) -> bool:
     return len(bracket.inputs) == len(bracket.outputs) == 1
 
 
-def check_names_apart(
-    operand: Operand, inputs: tuple[Term, ...], outputs: tuple[Term, ...], text: str
-) -> None:
+def check_names_apart(operand: Operand, inputs: tuple[Term, ...], outputs: tuple[Term, ...], text: str) -> None:
     """Refuse an output axis that is called like one that it replaces."""
     output_names = axis_names((Operand(outputs),))
     for name in axis_names((Operand(inputs),)):

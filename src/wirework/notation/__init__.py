@@ -1,6 +1,8 @@
 """Text -> tree -> bound expression. Knows no tensors and no operations."""
 
-from wirework.notation.bind import Array, Bound, Cat, Kind, Leaf, Rules, bind, coarsen
+from wirework.notation.bind import Kind, Rules, bind
+from wirework.notation.bound import Array, Bound, Cat, Leaf
+from wirework.notation.merge import coarsen
 from wirework.notation.parse import parse
 from wirework.notation.shorthand import distribute
 from wirework.notation.tree import (

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from wirework.errors import AxisSizeError, SemanticError, Span, did_you_mean, joined
+from wirework.notation.bound import Array, Bound, Cat, Dimension, Item, Leaf, all_leaves
 from wirework.notation.ellipsis import ANONYMOUS, Repeats
+from wirework.notation.merge import merge_names, merge_runs, opaque_concats, standing_together, without_concats
 from wirework.notation.names import shown, written_name
-from wirework.notation.sizes import Atom, Check, Dim, Equation, Given, Size, Solution, Statement, product, solve
+from wirework.notation.sizes import Atom, Check, Dim, Equation, Given, Solution, Statement, solve
 from wirework.notation.tree import (
     Axis,
     Bracket,
@@ -25,91 +27,6 @@ from wirework.notation.tree import (
 )
 
 Kind = str | tuple["Kind", ...]  # of a size given by keyword: "int", or a tuple of kinds
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One axis: a loop variable, or, in brackets, an axis that the operation sees.
-
-    `name` is its identity within the expression, `size` the name of its length: two axes can have the
-    same length without being the same (`[a a]`).
-    """
-
-    name: str
-    size: str
-    bracket: bool
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Cat:
-    """A concatenation: each part is the axes flattened in it."""
-
-    parts: tuple[tuple[Leaf | Cat, ...], ...]
-    size: str
-    sizes: tuple[str, ...]  # one for each part
-    span: Span
-
-
-Item = Leaf | Cat
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """One dimension of an array: the axes flattened in it, row-major, those of length 1 left out."""
-
-    items: tuple[Item, ...]
-    text: str
-    span: Span
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """The axes of a dimension without concatenations."""
-        return tuple(item for item in self.items if isinstance(item, Leaf))
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """One operand: its dimensions."""
-
-    dims: tuple[Dimension, ...]
-    text: str
-    span: Span
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """All its axes, in order."""
-        return tuple(leaf for dim in self.dims for leaf in dim.leaves)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all its axes, in order."""
-        return tuple(leaf.name for leaf in self.leaves)
-
-    def select(self, bracket: bool) -> tuple[str, ...]:
-        """The names of its axes inside, or outside, brackets."""
-        return tuple(leaf.name for leaf in self.leaves if leaf.bracket == bracket)
-
-    @property
-    def layout(self) -> tuple[tuple[str, ...], ...]:
-        """The names of the axes flattened in each dimension."""
-        return tuple(tuple(leaf.name for leaf in dim.leaves) for dim in self.dims)
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """An expression with every axis named and every size a formula."""
-
-    expression: Expression
-    inputs: tuple[Array, ...]
-    outputs: tuple[Array, ...]
-    sizes: Mapping[str, Size]  # by name of a size
-    statements: tuple[Statement, ...]
-    size_of: Mapping[str, str]  # from the name of an axis to the name of its size
-
-    def size(self, axis: str) -> Size:
-        """The formula of the length of an axis."""
-        return self.sizes[self.size_of.get(axis, axis)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +244,7 @@ class Binder:
             if set(equation.parts) & set(missing) and equation.total != equation.text
         ]
         sizes = f"the size of axis {names[0]}" if len(names) == 1 else f"the sizes of axes {joined(names)}"
-        more = "give it" if len(names) == 1 else "give more of them, for example"
+        more = "give" if len(names) == 1 else "give more of them, for example"
         raise AxisSizeError(
             f"{sizes} cannot be found: {more} {names[0]}=...",
             self.expression.text,
@@ -336,10 +253,9 @@ class Binder:
         )
 
     def fail_new(self, name: str, span: Span) -> NoReturn:
-        known = axis_names(self.expression.inputs)
+        known = [other for other in axis_names(self.expression.inputs) if other != name]
         raise SemanticError(
-            f"axis {name} appears only in the output, so its size must be given: {name}=..."
-            f"{did_you_mean(name, known)}",
+            f"axis {name} appears only in the output, so its size must be given: {name}=...{did_you_mean(name, known)}",
             self.expression.text,
             [span],
         )
@@ -366,22 +282,6 @@ def kind_depth(kind: Kind) -> int:
     return len(tuple_lengths(kind))
 
 
-def all_leaves(array: Array) -> Iterator[Leaf]:
-    """Every axis of an operand, also those in concatenations."""
-    for dim in array.dims:
-        yield from item_leaves(dim.items)
-
-
-def item_leaves(items: Iterable[Item]) -> Iterator[Leaf]:
-    """Every axis in some items, also those in concatenations."""
-    for item in items:
-        if isinstance(item, Leaf):
-            yield item
-        else:
-            for part in item.parts:
-                yield from item_leaves(part)
-
-
 def tell_apart(array: Array) -> Array:
     """Give an axis that stands twice inside brackets a name of its own: there it only says 'as long as'."""
     seen: Counter[str] = Counter()
@@ -395,126 +295,3 @@ def tell_apart(array: Array) -> Array:
 
     dims = tuple(replace(dim, items=tuple(rename(item) for item in dim.items)) for dim in array.dims)
     return replace(array, dims=dims)
-
-
-# -- axes that stand together everywhere --------------------------------------------------------------
-
-
-def standing_together(arrays: Iterable[Array], allowed: frozenset[str] | None = None) -> list[tuple[str, ...]]:
-    """The runs of two or more axes that, wherever one of them stands, stand together in one dimension.
-
-    Args:
-        arrays: all operands of the expression.
-        allowed: only axes with these sizes may be part of a run; `None`: any.
-    """
-    after: dict[str, set[tuple[str, bool] | None]] = {}
-    before: dict[str, set[str | None]] = {}
-    for row in (row for array in arrays for dim in array.dims for row in rows(dim.items)):
-        for index, item in enumerate(row):
-            if not isinstance(item, Leaf):
-                continue
-            following = row[index + 1] if index + 1 < len(row) else None
-            preceding = row[index - 1] if index else None
-            same = isinstance(following, Leaf) and following.bracket == item.bracket
-            after.setdefault(item.name, set()).add((following.name, True) if same else None)  # type: ignore[union-attr]
-            before.setdefault(item.name, set()).add(preceding.name if isinstance(preceding, Leaf) else None)
-    follower: dict[str, str] = {}
-    for name, nexts in after.items():
-        only = next(iter(nexts))
-        if len(nexts) > 1 or only is None or only[0] == name or before[only[0]] != {name}:
-            continue
-        if allowed is None or {name, only[0]} <= allowed:
-            follower[name] = only[0]
-    runs = []
-    for start in follower:
-        if start in follower.values():
-            continue
-        run = [start]
-        while run[-1] in follower:
-            run.append(follower[run[-1]])
-        runs.append(tuple(run))
-    return runs
-
-
-def rows(items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
-    """The items flattened together: those of a dimension, and those of each part of a concatenation."""
-    yield items
-    for item in items:
-        if isinstance(item, Cat):
-            for part in item.parts:
-                yield from rows(part)
-
-
-def merge_runs(array: Array, merged: Mapping[tuple[str, ...], str]) -> Array:
-    """Put one axis in the place of each run."""
-    dims = tuple(replace(dim, items=merge_items(dim.items, merged)) for dim in array.dims)
-    return replace(array, dims=dims)
-
-
-def merge_items(items: tuple[Item, ...], merged: Mapping[tuple[str, ...], str]) -> tuple[Item, ...]:
-    """Some items with one axis in the place of each run."""
-    starts = {run[0]: run for run in merged}
-    result: list[Item] = []
-    skip: set[str] = set()
-    for item in items:
-        if isinstance(item, Cat):
-            result.append(replace(item, parts=tuple(merge_items(part, merged) for part in item.parts)))
-        elif item.name in starts:
-            run = starts[item.name]
-            skip = set(run[1:])
-            result.append(replace(item, name=merged[run], size=merged[run]))
-        elif item.name not in skip:
-            result.append(item)
-    return tuple(result)
-
-
-def merge_names(names: tuple[str, ...], merged: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
-    """Some names with one in the place of each run."""
-    starts = {run[0]: run for run in merged}
-    followers = {name for run in merged for name in run[1:]}
-    return tuple(merged[starts[name]] if name in starts else name for name in names if name not in followers)
-
-
-def opaque_concats(arrays: Iterable[Array], unknown: frozenset[str]) -> frozenset[str]:
-    """The concatenations that are written the same wherever one of their axes, all unknown, stands."""
-    homes: dict[str, set[str | None]] = {}
-    cats: dict[str, set[str]] = {}
-    for item in (item for array in arrays for dim in array.dims for item in dim.items):
-        home = item.size if isinstance(item, Cat) else None
-        for leaf in item_leaves((item,)):
-            homes.setdefault(leaf.name, set()).add(home)
-            if home is not None:
-                cats.setdefault(home, set()).add(leaf.name)
-    return frozenset(
-        size for size, names in cats.items() if names & unknown and all(homes[name] == {size} for name in names)
-    )
-
-
-def without_concats(array: Array, sizes: frozenset[str]) -> Array:
-    """Put one axis in the place of each concatenation with one of these sizes."""
-
-    def opened(item: Item) -> Item:
-        if isinstance(item, Cat) and item.size in sizes:
-            return Leaf(item.size, item.size, bracket=False, span=item.span)
-        return item
-
-    dims = tuple(replace(dim, items=tuple(map(opened, dim.items))) for dim in array.dims)
-    return replace(array, dims=dims)
-
-
-def coarsen(bound: Bound) -> Bound:
-    """Treat as one axis what stands together everywhere: nothing needs to be split there."""
-    runs = standing_together((*bound.inputs, *bound.outputs))
-    if not runs:
-        return bound
-    merged = {run: f"({' '.join(run)})" for run in runs}
-    sizes = dict(bound.sizes)
-    for run, name in merged.items():
-        sizes[name] = product(bound.size(axis) for axis in run)
-    return replace(
-        bound,
-        inputs=tuple(merge_runs(array, merged) for array in bound.inputs),
-        outputs=tuple(merge_runs(array, merged) for array in bound.outputs),
-        sizes=sizes,
-        size_of={**bound.size_of, **{name: name for name in merged.values()}},
-    )

@@ -21,7 +21,6 @@ from wirework.notation.tree import (
     Span,
     Term,
     children,
-    contains,
 )
 
 ANONYMOUS = "..."

@@ -8,7 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
+from wirework.errors import SemanticError
 from wirework.notation import Bound, Expression, Rules, axis_names
+from wirework.notation.names import shown_axis
 from wirework.operations import elementwise, reduction
 from wirework.operations.base import (
     Call,
@@ -16,6 +18,7 @@ from wirework.operations.base import (
     Operation,
     brackets_of,
     need_output,
+    refuse_lost,
     wrong_count,
 )
 from wirework.plan import Value
@@ -25,8 +28,12 @@ AdaptKind = Literal["vmap", "elementwise", "reduce"]
 
 def adapted(function: Callable[..., Any], kind: AdaptKind) -> Operation:
     """The operation that applies a user's function in one of three ways."""
-    name = getattr(function, "__name__", "function")
-    name = name if name.isidentifier() and name != "<lambda>" else "function"
+    if not callable(function):
+        raise SemanticError(f"adapt needs a function, not {type(function).__name__}")
+    if kind not in ("vmap", "elementwise", "reduce"):
+        raise SemanticError(f"adapt knows the kinds vmap, elementwise and reduce, not {kind!r}")
+    name = getattr(function, "__name__", "adapted")
+    name = name if name.isidentifier() and name != "function" else "adapted"
     common = {"name": name, "family": "adapters", "flops": unknown_cost, "function": function}
     if kind == "elementwise":
         return Operation(
@@ -95,18 +102,18 @@ def lower_vmap(low: Lowering) -> list[Value] | Value:
         inside = brackets_of(low, number)
         for axis in low.bound.inputs[number].select(bracket=False):
             if axis not in loops:
-                low.fail(f"axis {axis} is in the input but missing from the output", low.bound.inputs[number].span)
+                refuse_lost(low, next(leaf for leaf in low.bound.inputs[number].leaves if leaf.name == axis))
         own = [axis for axis in loops if axis in value.axes]
         values.append(low.builder.arrange(value, [*((axis,) for axis in own), *((axis,) for axis in inside)]))
         where.append(tuple(axis in own for axis in loops))
     known = {axis for array in low.bound.inputs for axis in array.names}
     for axis in loops:
         if axis not in known:
-            low.fail(f"axis {axis} is looped over, but is in no input", outputs[0].span)
+            low.fail(f"{shown_axis(axis)} is looped over, but is in no input", outputs[0].span)
     for out in outputs:
         missing = [axis for axis in loops if axis not in out.names]
         if missing:
-            low.fail(f"axis {missing[0]} is missing from an output", out.span)
+            low.fail(f"{shown_axis(missing[0])} is in the input but missing from an output", out.span)
     results = low.builder.apply("vmap", values, (), where=tuple(where))
     found = []
     for index, out in enumerate(outputs):

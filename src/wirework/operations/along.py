@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from wirework.errors import Span, counted
 from wirework.notation import Bound, Expression, Rules
+from wirework.notation.names import shown_axis
 from wirework.operations.base import (
     Call,
     Lowering,
@@ -41,11 +43,15 @@ def marked_axes(name: str, low: Lowering) -> tuple[str, ...]:
     axes = brackets_of(low, 0)
     output = low.bound.outputs[0]
     if name in ONE_AXIS and len(axes) != 1:
-        low.fail(f"{name} acts on one axis, but {len(axes)} are in brackets", low.bound.inputs[0].span)
+        low.fail(
+            f"{name} acts on one axis, but {len(axes)} are in brackets",
+            *(bracket_spans(low) or [low.bound.inputs[0].span]),
+            notes=["flatten them to act on all as one: [(...)]"] if axes else (),
+        )
     refuse_lost_axes(low, output.names)
     for leaf in output.leaves:
         if leaf.bracket and leaf.name not in axes:
-            low.fail(f"axis {leaf.size.split('@')[0]} is in brackets only in the output", leaf.span)
+            low.fail(f"{shown_axis(leaf.size)} is in brackets only in the output", leaf.span)
     return axes
 
 
@@ -83,12 +89,18 @@ def roll_shifts(low: Lowering, count: int) -> bool:
     """Whether `shift` is a tuple, which must then have one entry for each axis."""
     kind = low.option("shift")
     if kind is None:
-        low.fail("roll needs shift=: a whole number, or one for each axis in brackets")
+        low.fail("roll needs shift=: a whole number, or one for each axis in brackets", *bracket_spans(low))
     if not isinstance(kind, tuple):
         return False
     if len(kind) != count:
-        low.fail(f"roll acts on {count} axes, but shift has {len(kind)} entries")
+        acted = counted(count, "axis")
+        low.fail(f"roll acts on {acted}, but shift has {counted(len(kind), 'number')}", *bracket_spans(low))
     return True
+
+
+def bracket_spans(low: Lowering) -> list[Span]:
+    """Where the axes in brackets are written."""
+    return [leaf.span for leaf in low.bound.inputs[0].leaves if leaf.bracket]
 
 
 def split_at(value: Value, axes: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wirework.errors import SemanticError
+from wirework.errors import SemanticError, counted, did_you_mean
 from wirework.notation import Bound, Bracket, Expression, contains, parse
+from wirework.notation.names import shown, shown_axis
 from wirework.notation.tree import Axis
 from wirework.operations.base import (
     Call,
@@ -18,6 +19,7 @@ from wirework.operations.base import (
     monomial,
     need_output,
     one_output,
+    refuse_lost,
     wrong_count,
 )
 from wirework.plan import Value
@@ -70,7 +72,7 @@ def roles(low: Lowering) -> Roles:
     keys = tuple(axis for axis in brackets_of(low, 1) if axis not in compared)
     for axis in compared:
         if axis not in brackets_of(low, 1):
-            low.fail(f"axis {axis} is in the brackets of the queries but not of the keys", q.span, k.span)
+            low.fail(f"{shown_axis(axis)} is in the brackets of the queries but not of the keys", q.span, k.span)
     if set(brackets_of(low, 2)) != set(keys):
         low.fail("the values must have the axes of keys in brackets, and no others", k.span, v.span)
     others = {*k.names, *v.names}
@@ -83,9 +85,10 @@ def roles(low: Lowering) -> Roles:
     for array in (q, k, v):
         for leaf in array.leaves:
             if leaf.name not in order and leaf.name not in (*compared, *keys):
-                low.fail(f"axis {leaf.name} is in the input but missing from the output", leaf.span)
+                refuse_lost(low, leaf)
             if leaf.name in order and leaf.name in (*compared, *keys):
-                low.fail(f"axis {leaf.name} is summed over, so it cannot be in the output", leaf.span)
+                again = next(other for other in output.leaves if other.name == leaf.name)
+                low.fail(f"{shown_axis(leaf.name)} is summed over, so it cannot be in the output", again.span)
     batch.sort(key=order.__getitem__)
     return Roles(
         tuple(batch),
@@ -137,12 +140,13 @@ def score_array(low: Lowering, option: str, role: Roles, layout: Sequence[tuple[
     if kind[0] == "named":
         axes = named_axes(low, kind[1], role)
         if kind[2][1] != len(axes):
-            low.fail(f"{option} has {kind[2][1]} dimensions, but '{kind[1]}' has {len(axes)}")
+            low.fail(f"{option} has {counted(kind[2][1], 'dimension')}, but '{kind[1]}' has {counted(len(axes), 'axis')}")
         value = Value(option, tuple((axis,) for axis in axes))
         return low.builder.arrange(value, whole_dims(layout, axes))
     rank = kind[1]
     if rank > len(role.scores):
-        low.fail(f"{option} has {rank} dimensions, but the scores have {len(role.scores)}: {' '.join(role.scores)}")
+        axes = " ".join(map(shown, role.scores))
+        low.fail(f"{option} has {counted(rank, 'dimension')}, but the scores have {len(role.scores)}: {axes}")
     axes = role.scores[len(role.scores) - rank :]
     value = Value(option, tuple((axis,) for axis in axes))
     if all(len(dim) == 1 for dim in layout if set(dim) & set(axes)) and len(layout[-2]) == 1:
@@ -163,7 +167,8 @@ def named_axes(low: Lowering, text: str, role: Roles) -> tuple[str, ...]:
     axes = tuple(term.name for term in operand.terms if isinstance(term, Axis))
     unknown = [axis for axis in axes if axis not in role.scores]
     if unknown or len(axes) != len(operand.terms) or len(parse(text).inputs) != 1:
-        low.fail(f"the axes of a mask are some of {' '.join(role.scores)}, not '{text}'")
+        meant = did_you_mean(unknown[0], role.scores) if unknown else ""
+        low.fail(f"the axes of a mask or bias are some of {' '.join(map(shown, role.scores))}, not '{text}'{meant}")
     return axes
 
 

@@ -18,6 +18,7 @@ from wirework.notation import (
     Expression,
     Group,
     Kind,
+    Leaf,
     Number,
     Operand,
     Rules,
@@ -25,10 +26,12 @@ from wirework.notation import (
     coarsen,
     contains,
     distribute,
+    end_of,
     parse,
     rebuild,
     walk,
 )
+from wirework.notation.names import shown, shown_axis
 from wirework.notation.sizes import Check
 from wirework.plan import Builder, Input, Plan, Value
 
@@ -40,12 +43,14 @@ class Option:
     Attributes:
         default: what it is when it is not given.
         static: its value chooses the code. Otherwise the generated function takes it as an argument.
+        least: the least number it takes.
         accepts: the kinds of value it takes, as `engine.kind_of` names them; "array" for an array.
     """
 
     default: Any
     static: bool = False
     accepts: tuple[str, ...] = ("int", "float")
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,8 @@ class Operation:
         rules = self.rules(expression) if callable(self.rules) else self.rules
         bound = bind(expression, call.ranks, call.given, rules)
         refuse_repeated_outputs(bound)
+        if self.family not in ("rearrange", "solving"):
+            refuse_concats(self.name, bound)
         return bound
 
     def plan(self, call: Call, bound: Bound) -> Plan:
@@ -206,6 +213,20 @@ def wrong_count(name: str, expression: Expression, call: Call, notes: Sequence[s
         [operand.span for operand in expression.inputs],
         notes,
     )
+
+
+def refuse_concats(name: str, bound: Bound) -> None:
+    """Concatenations are joined and split by rearrange alone."""
+    for array in (*bound.inputs, *bound.outputs):
+        for dim in array.dims:
+            for item in dim.items:
+                if not isinstance(item, Leaf):
+                    raise SemanticError(
+                        f"{name} cannot act on a concatenation",
+                        bound.expression.text,
+                        [item.span],
+                        ["split or join the arrays with rearrange"],
+                    )
 
 
 def refuse_repeated_outputs(bound: Bound) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wirework.errors import SemanticError
+from wirework.errors import SemanticError, counted
 from wirework.notation import (
     Bound,
     Bracket,
@@ -17,10 +17,12 @@ from wirework.notation import (
     axis_names,
     bracketed,
     contains,
+    end_of,
     parse,
     rebuild,
     walk,
 )
+from wirework.notation.names import shown_axis
 from wirework.notation.tree import Axis, Ellipsis, Group, Term
 from wirework.operations.base import (
     Call,
@@ -32,6 +34,7 @@ from wirework.operations.base import (
     need_brackets,
     need_output,
     one_output,
+    refuse_lost,
     wrong_count,
 )
 from wirework.plan import Value
@@ -51,6 +54,7 @@ def complete(expression: Expression, call: Call) -> Expression:
         raise SemanticError(
             "conv needs '->' and an output, or, as a shorthand, channels in brackets: [c_in -> c_out]",
             expression.text,
+            [end_of(expression)],
         )
     inputs = expression.inputs
     if len(inputs) == 1 and len(call.kinds) == 2:
@@ -172,17 +176,17 @@ def roles(low: Lowering) -> Roles:
     )
     for leaf in low.bound.inputs[0].leaves:
         if leaf.name in role.batch and leaf.name not in out:
-            low.fail(f"axis {leaf.name} is in the input but missing from the output", leaf.span)
+            refuse_lost(low, leaf)
     if not len(role.spatial) == len(role.kernel) == len(role.result):
         low.fail(
-            f"conv slides over {len(role.spatial)} axes of the input, but the kernel has {len(role.kernel)} "
+            f"conv slides over {counted(len(role.spatial), 'axis')} of the input, but the kernel has {len(role.kernel)} "
             f"and the output {len(role.result)}",
             *(array.span for array in (*low.bound.inputs, *low.bound.outputs)),
         )
     if not 1 <= len(role.spatial) <= 3:
         low.fail(f"conv slides over 1, 2 or 3 axes, not {len(role.spatial)}", low.bound.inputs[0].span)
     for name in set(w) - {*role.groups, *role.channels, *role.features, *role.kernel}:
-        low.fail(f"axis {name} of the weight has no part in the convolution", low.bound.inputs[1].span)
+        low.fail(f"{shown_axis(name)} of the weight has no part in the convolution", low.bound.inputs[1].span)
     return role
 
 
@@ -232,7 +236,11 @@ def slide_options(low: Lowering, count: int) -> list[tuple[str, str]]:
             low.fail("output_padding= only goes with transposed=True")
         if isinstance(kind, tuple):
             if len(kind) != count:
-                low.fail(f"{name} has {len(kind)} entries, but there are {count} axes to slide over")
+                low.fail(
+                    f"{name} has {counted(len(kind), 'number')}, but there "
+                    f"{'is' if count == 1 else 'are'} {counted(count, 'axis')} to slide over",
+                    *(leaf.span for leaf in low.bound.inputs[0].leaves if leaf.bracket),
+                )
             deep = "pairs" if any(isinstance(entry, tuple) for entry in kind) else "tuple"
             found.append((name, deep))
         elif kind in ("int", "float"):
@@ -250,9 +258,9 @@ def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int
 
 
 SLIDE = {
-    "stride": Option(None, accepts=("int", "tuple")),
-    "padding": Option(None, accepts=("int", "tuple", "same", "valid")),
-    "dilation": Option(None, accepts=("int", "tuple")),
+    "stride": Option(None, accepts=("int", "tuple"), least=1),
+    "padding": Option(None, accepts=("int", "tuple", "same", "valid"), least=0),
+    "dilation": Option(None, accepts=("int", "tuple"), least=1),
 }
 
 CONV = Operation(
@@ -264,7 +272,7 @@ CONV = Operation(
     flops=flops,
     options={
         **SLIDE,
-        "output_padding": Option(None, accepts=("int", "tuple")),
+        "output_padding": Option(None, accepts=("int", "tuple"), least=0),
         "transposed": Option(False, static=True, accepts=("bool",)),
     },
     rules=own_outputs,
@@ -309,13 +317,13 @@ def lower_window(low: Lowering) -> Value:
     places = tuple(a for a in output.select(bracket=False) if a not in kept)
     if not len(spatial) == len(windows) == len(places):
         low.fail(
-            f"window slides over {len(spatial)} axes, but the output has {len(places)} axes of places "
-            f"and {len(windows)} axes of windows in brackets",
+            f"window slides over {counted(len(spatial), 'axis')}, but the output has "
+            f"{counted(len(places), 'axis')} of places and {counted(len(windows), 'axis')} of windows in brackets",
             output.span,
         )
     for axis in kept:
         if axis not in output.names:
-            low.fail(f"axis {axis} is in the input but missing from the output", low.bound.inputs[0].span)
+            refuse_lost(low, next(leaf for leaf in low.bound.inputs[0].leaves if leaf.name == axis))
     for leaf in output.leaves:
         if leaf.name in windows and leaf.size not in low.bound.sizes:
             low.fail(f"the length of the window must be given: {leaf.size.split('.')[0]}=...", leaf.span)

@@ -9,7 +9,8 @@ from itertools import combinations
 from typing import Any
 
 from wirework.errors import SemanticError
-from wirework.notation import Bound, Bracket, Expression, Operand, bracketed, contains
+from wirework.notation import Bound, Bracket, Expression, Operand, bracketed, contains, end_of
+from wirework.notation.names import shown_axis
 from wirework.notation.sizes import product, total
 from wirework.operations.base import (
     Call,
@@ -40,6 +41,7 @@ def complete(expression: Expression, call: Call) -> Expression:
         raise SemanticError(
             "dot needs '->' and an output, outside brackets or, as a shorthand, inside: [c_in -> c_out]",
             expression.text,
+            [end_of(expression)],
         )
     if len(inputs) == 1 and len(call.kinds) == 2 and contains(inputs[0], Bracket):
         inputs = (inputs[0], Operand(weight_terms(inputs[0], outputs[0]), inputs[0].span))
@@ -85,7 +87,7 @@ def contracted_axes(low: Lowering) -> set[str]:
     refuse_lost_axes(low, output.names, marked)
     for leaf in output.leaves:
         if leaf.name in marked & kept:
-            low.fail(f"axis {leaf.size.split('@')[0]} is summed over, so it cannot be in the output", leaf.span)
+            low.fail(f"{shown_axis(leaf.size)} is summed over, so it cannot be in the output", leaf.span)
     return marked - set(output.names)
 
 

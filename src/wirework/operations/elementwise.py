@@ -35,14 +35,19 @@ def complete(name: str, expression: Expression, call: Call) -> Expression:
     """
     one_output(name, expression)
     inputs = expression.inputs
-    if len(inputs) == 1 and len(call.kinds) == 2:
+    short = len(inputs) == 1 and len(call.kinds) == 2
+    if short:
         second = bracketed(inputs[0])
+        if not second and call.ranks[1]:
+            notes = [f"write an operand for each: '{inputs[0]}, {inputs[0]}'"] if call.ranks[0] == call.ranks[1] else ()
+            wrong_count(name, expression, call, notes or ["or put the axes of the second array in brackets"])
         inputs = (inputs[0], Operand(second, inputs[0].span))
     inputs = tuple(map(without_brackets, inputs))
     full = replace(expression, inputs=inputs)
     if len(inputs) != len(call.kinds):
         wrong_count(name, full, call)
-    outputs = tuple(map(without_brackets, expression.outputs or (largest(name, full),)))
+    output = inputs[0] if short else largest(name, full)
+    outputs = tuple(map(without_brackets, expression.outputs or (output,)))
     return replace(full, outputs=outputs)
 
 

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from wirework.errors import SemanticError
+from wirework.errors import SemanticError, counted
 from wirework.notation import Expression, Rules
+from wirework.notation.names import shown_axis
 from wirework.notation.sizes import Check, Equation
 from wirework.operations.base import (
     Call,
     Lowering,
     Operation,
     brackets_of,
-    counted,
     free,
     need_brackets,
     need_output,
     one_output,
+    refuse_lost,
     refuse_lost_axes,
     wrong_count,
 )
@@ -59,7 +60,7 @@ def coordinates(low: Lowering, numbers: Sequence[int]) -> list[Value]:
         found += one_each(low, number, value, marked, len(indexed), len(numbers))
     if len(found) != len(indexed):
         low.fail(
-            f"{counted(len(indexed), 'axis').replace('axiss', 'axes')} indexed by {counted(len(found), 'coordinate')}",
+            f"{counted(len(indexed), 'axis')} indexed by {counted(len(found), 'coordinate')}",
             low.bound.inputs[0].span,
             *(low.bound.inputs[number].span for number in numbers),
         )
@@ -184,11 +185,11 @@ def refuse_lost_axes_of_array(low: Lowering) -> None:
     names = low.bound.outputs[0].names
     for leaf in low.bound.inputs[0].leaves:
         if leaf.name not in names:
-            low.fail(f"axis {leaf.size.split('@')[0]} is in the array but missing from the output", leaf.span)
+            refuse_lost(low, leaf)
     known = {name for array in low.bound.inputs for name in array.names}
     for leaf in low.bound.outputs[0].leaves:
         if leaf.bracket and leaf.name not in known:
-            low.fail(f"axis {leaf.size.split('@')[0]} is in brackets only in the output", leaf.span)
+            low.fail(f"{shown_axis(leaf.size)} is in brackets only in the output", leaf.span)
 
 
 def spread(low: Lowering, places: Sequence[Value], loops: Sequence[str]) -> list[Value]:

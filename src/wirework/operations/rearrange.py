@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from wirework.errors import counted
 from wirework.notation import Array, Cat, Expression, Leaf
-from wirework.notation.bind import Dimension, Item
+from wirework.notation.bound import Dimension, Item
 from wirework.notation.sizes import Size, total
-from wirework.operations.base import Call, Lowering, Operation, counted, free, refuse_brackets
+from wirework.operations.base import Call, Lowering, Operation, free, refuse_brackets, refuse_lost
 from wirework.plan import Value
 
 Dims = tuple[Dimension, ...]
@@ -164,16 +165,8 @@ def refuse_pairing(low: Lowering, given: Sequence[set[str]], wanted: Sequence[se
     everywhere = set().union(*wanted)
     for array in low.bound.inputs:
         for leaf in leaves(array):
-            if leaf.name not in everywhere or len(given) == 1:
-                shown = leaf.size.split("@")[0]
-                if leaf.name in everywhere:
-                    continue
-                hint = f"an unnamed axis of length {shown} is an axis of its own: give it a name"
-                low.fail(
-                    f"axis {shown} is in the input but missing from the output",
-                    leaf.span,
-                    notes=[hint] if "@" in leaf.size else (),
-                )
+            if leaf.name not in everywhere:
+                refuse_lost(low, leaf)
     low.fail(
         "the inputs do not fit the outputs: whichever way they are paired, an axis is lost",
         *(array.span for array in (*low.bound.inputs, *low.bound.outputs)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from wirework.errors import SemanticError
 from wirework.notation import Bound, Bracket, Expression, Rules, contains
+from wirework.notation.names import shown_axis
 from wirework.operations.base import (
     Call,
     Lowering,
@@ -40,9 +41,11 @@ def complete(name: str, expression: Expression, call: Call) -> Expression:
     if expression.outputs is not None:
         if keep:
             raise SemanticError(
-                "keepdims=True only goes with an expression without '->'", expression.text,
-                notes=["write 1 in the output where an axis is to be kept"],
-            )  # fmt: skip
+                "keepdims=True only goes with an expression without '->'",
+                expression.text,
+                [(expression.text.index("->"), expression.text.index("->") + 2)],
+                ["write 1 in the output where an axis is to be kept"],
+            )
         return expression
     if not contains(operand, Bracket):
         raise SemanticError(
@@ -63,7 +66,7 @@ def reduced_axes(low: Lowering) -> tuple[str, ...]:
         refuse_lost_axes(low, output.names, inside)
         for leaf in output.leaves:
             if leaf.name in inside and leaf.name in kept:
-                low.fail(f"axis {leaf.name} is reduced, so it cannot be in the output", leaf.span)
+                low.fail(f"{shown_axis(leaf.name)} is reduced, so it cannot be in the output", leaf.span)
         return inside
     axes = tuple(name for name in array.names if name not in output.names)
     written_again = {leaf.name.split("@")[0] for leaf in output.leaves if "@" in leaf.name}

@@ -11,10 +11,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wirework.errors import AxisSizeError
 from wirework.nn.definition import Definition, Start, no_size, rank_of
-from wirework.nn.torch.parameter import Recipe, UnbuiltParameter, draw, draw_seed, is_placeholder
+from wirework.nn.torch.parameter import Recipe, UnbuiltParameter, draw, draw_seed, is_placeholder, unbuilt_parameter
 
 Module = TypeVar("Module", bound=nn.Module)
-Spec = tuple[int, ...] | tuple[tuple[int, ...], torch.dtype] | Tensor
+Shape = tuple[int, ...]
+Spec = Shape | tuple[Shape, torch.dtype] | Tensor
 
 
 class Layer(nn.Module):
@@ -31,7 +32,7 @@ class Layer(nn.Module):
         self.unbuilt = True
         for name, operand in definition.parameters.items():
             recipe = Recipe(draw_seed(), message=self.no_size() if definition.missing else "")
-            self.register_parameter(name, UnbuiltParameter(recipe, rank_of(operand), True, device, dtype))
+            self.register_parameter(name, unbuilt_parameter(recipe, rank_of(operand), True, device, dtype))
         for name in definition.buffers:
             self.register_buffer(name, torch.empty(0, device=device, dtype=dtype))
         if not definition.missing:
@@ -64,13 +65,13 @@ class Layer(nn.Module):
                 array = arrays[name]
                 array.copy_(draw(start.initialiser, start.shape, draw_seed(), array.device, array.dtype))
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         names = [*self.definition.parameters, *self.definition.buffers]
         saved = {name: state_dict[prefix + name] for name in names if prefix + name in state_dict}
         waiting = any(is_placeholder(array, max(array.dim(), 1)) for array in saved.values())
         if self.unbuilt and len(saved) == len(names) and not waiting:
             self.build(self.definition.starts(arrays=saved))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def arrays(self) -> dict[str, Tensor]:
         """The parameters and buffers that the definition describes.
@@ -122,8 +123,10 @@ def build(model: Module, inputs: Mapping[str, Spec]) -> Module:
 
 def fake_tensor(spec: Spec) -> Tensor:
     """A tensor like `spec`; in fake mode it has no elements."""
-    if isinstance(spec, Tensor):
-        return torch.empty_like(spec, device="cpu" if spec.is_meta else spec.device)
-    if len(spec) == 2 and isinstance(spec[1], torch.dtype):
-        return torch.empty(spec[0], dtype=spec[1])
-    return torch.empty(spec)
+    match spec:
+        case Tensor():
+            return torch.empty_like(spec, device="cpu" if spec.is_meta else spec.device)
+        case [[*shape], torch.dtype() as dtype]:
+            return torch.empty(shape, dtype=dtype)
+        case _:
+            return torch.empty(spec)

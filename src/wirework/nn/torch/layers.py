@@ -147,13 +147,12 @@ class Norm(Layer):
         centred = definition.centre(x, mean)
         var = definition.variance_of(centred)
         if self.decay_rate is not None:
-            self.track(x, mean, var)
+            self.track(x, mean, var, 1 - self.decay_rate)
         return definition.rescale(centred, var)
 
     @torch.no_grad()
-    def track(self, x: Tensor, mean: Tensor | None, var: Tensor | None) -> None:
+    def track(self, x: Tensor, mean: Tensor | None, var: Tensor | None, rate: float) -> None:
         """Move the running statistics towards those of a batch."""
-        rate = 1 - self.decay_rate
         if mean is not None:
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), rate)
         if var is not None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
-from torch.nn.parameter import UninitializedTensorMixin, is_lazy
+from torch.nn.parameter import UninitializedTensorMixin, is_lazy  # type: ignore[attr-defined]
 
 from wirework.errors import AxisSizeError
 from wirework.nn.initialisers import (
@@ -58,12 +58,12 @@ def fill(tensor: Tensor, initialiser: Init, seed: int) -> None:
             nn.init.trunc_normal_(tensor, 0.0, stddev, -2 * stddev, 2 * stddev, generator=generator)
         case Uniform(low, high):
             tensor.uniform_(low, high, generator=generator)
-        case _ if callable(initialiser):
+        case int() | float():
+            tensor.fill_(initialiser)
+        case _:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed)
                 initialiser(tensor)
-        case _:
-            tensor.fill_(initialiser)
 
 
 @dataclass(frozen=True)
@@ -100,19 +100,6 @@ class UnbuiltParameter(UninitializedTensorMixin, nn.Parameter):
     recipe: Recipe
     shape = torch.Tensor.shape
 
-    def __new__(
-        cls,
-        recipe: Recipe,
-        rank: int = 1,
-        requires_grad: bool = True,
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> UnbuiltParameter:
-        data = torch.empty((0,) * max(rank, 1), device=device or recipe.device, dtype=dtype or recipe.dtype)
-        parameter = torch.Tensor._make_subclass(cls, data, requires_grad)
-        parameter.recipe = recipe
-        return parameter
-
     def build(self, shape: tuple[int, ...], initialiser: Init, device: Any = None, dtype: Any = None) -> None:
         """Take a shape, draw the elements, and become an ordinary parameter."""
         self.data = draw(initialiser, shape, self.recipe.seed, device or self.device, dtype or self.dtype)
@@ -144,11 +131,11 @@ class UnbuiltParameter(UninitializedTensorMixin, nn.Parameter):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> UnbuiltParameter:
         if id(self) not in memo:
-            memo[id(self)] = rebuild(*self.state())
+            memo[id(self)] = unbuilt_parameter(*self.state())
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return rebuild, self.state()
+        return unbuilt_parameter, self.state()
 
     def state(self) -> tuple[Any, ...]:
         return self.recipe, self.dim(), self.requires_grad, self.device, self.dtype
@@ -178,11 +165,18 @@ def is_placeholder(saved: Tensor, rank: int) -> bool:
     return saved.shape == (0,) * rank
 
 
-def rebuild(
-    recipe: Recipe, rank: int, requires_grad: bool, device: torch.device, dtype: torch.dtype
+def unbuilt_parameter(
+    recipe: Recipe,
+    rank: int = 1,
+    requires_grad: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> UnbuiltParameter:
-    """A copy of a parameter from its state."""
-    return UnbuiltParameter(recipe, rank, requires_grad, device, dtype)
+    """A parameter without a shape, which is to have `rank` dimensions as far as that is known."""
+    data = torch.empty((0,) * max(rank, 1), device=device, dtype=dtype)
+    parameter = torch.Tensor._make_subclass(UnbuiltParameter, data, requires_grad)
+    parameter.recipe = recipe
+    return parameter
 
 
 def refuse(args: Any) -> NoReturn:
@@ -199,7 +193,7 @@ class Materialised:
     parameter: nn.UninitializedParameter
     recipe: Recipe
 
-    def __wirework_array__(self, request: Any) -> nn.Parameter:
+    def __wirework_array__(self, request: Any) -> Tensor:
         """Called by the operation that this parameter is given to."""
         parameter = self.parameter
         if is_lazy(parameter):
@@ -242,4 +236,4 @@ def param(
     title = "a parameter" if name is None else f"parameter {name}"
     message = f"{title} has no shape yet: use it in an operation, or call build()"
     where = None if device is None else torch.device(device)
-    return UnbuiltParameter(Recipe(draw_seed(), init, where, dtype, message))
+    return unbuilt_parameter(Recipe(draw_seed(), init, where, dtype, message), device=device, dtype=dtype)
