@@ -71,9 +71,22 @@ def strict_values(array: Any) -> np.ndarray:
     return np.asarray(array._array)
 
 
+MOVES = ("rearrange", "id", "flip", "roll", "where", "equal", "not_equal", "get_at", "set_at", "any", "all")
+MIXES = ("get_at", "set_at", "add_at", "subtract_at", "where", "attention")
+
+
 def strict_refuses(case: Case) -> bool:
-    """The standard has no half precision, does not mix dtypes, and gives no meaning to arithmetic of bools."""
-    return bool(case.dtypes & {*HALF, "bool", "complex64"}) or len(case.dtypes) > 1
+    """The standard has no half precision, does not mix dtypes, and has each function for some dtypes only."""
+    dtypes = case.dtypes
+    if dtypes & set(HALF) or "complex64" in dtypes and case.operation not in MOVES:
+        return True
+    if case.operation in ("logical_and", "logical_or"):
+        return dtypes != {"bool"}
+    if case.operation in ("divide", "true_divide") and any("int" in dtype for dtype in dtypes):
+        return True
+    if case.operation in MIXES:
+        return "bool" in dtypes and case.operation not in MOVES
+    return len(dtypes) > 1 or "bool" in dtypes and case.operation not in MOVES
 
 
 NUMPY = Target("numpy", numpy_array, np.asarray, lambda case: "bfloat16" in case.dtypes)

@@ -199,6 +199,8 @@ def lower(low: Lowering) -> Value:
     low.builder.apply("promote", [x, w])
     x = low.builder.arrange(x, [role.batch, (*role.groups, *role.channels), *space])
     transposed = bool(low.option("transposed"))
+    if transposed and named_padding(low) == "same":
+        low.fail("padding='same' does not go with transposed=True: give the padding as numbers")
     rows, columns = (role.channels, role.features) if transposed else (role.features, role.channels)
     w = low.builder.arrange(w, [(*role.groups, *rows), columns, *kernel])
     result = [role.batch, (*role.groups, *role.features), *((axis,) for axis in role.result)]

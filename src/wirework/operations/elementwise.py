@@ -46,9 +46,9 @@ def complete(name: str, expression: Expression, call: Call) -> Expression:
     full = replace(expression, inputs=inputs)
     if len(inputs) != len(call.kinds):
         wrong_count(name, full, call)
-    output = inputs[0] if short else largest(name, full)
-    outputs = tuple(map(without_brackets, expression.outputs or (output,)))
-    return replace(full, outputs=outputs)
+    if expression.outputs is not None:
+        return replace(full, outputs=tuple(map(without_brackets, expression.outputs)))
+    return replace(full, outputs=(inputs[0] if short else largest(name, full),))
 
 
 def largest(name: str, expression: Expression) -> Operand:

@@ -42,10 +42,14 @@ class Layer(nn.Module):
         return no_size(self.definition.missing[0], str(self.definition))
 
     def build_from(self, x: Tensor) -> None:
-        """Take from an input the sizes that are missing."""
-        if torch.compiler.is_compiling():
-            raise AxisSizeError(self.no_size())
+        """Take from an input the sizes that are missing. Breaks the graph of torch.compile."""
         self.build(self.definition.starts(x))
+
+    # What torch.compiler.disable marks a function with; to call it takes an import of 1.5 seconds.
+    vars()["build_from"].__dict__.update(
+        _torchdynamo_disable=True,
+        _torchdynamo_disable_msg="a layer has no sizes yet: call build() before torch.compile",
+    )
 
     def build(self, starts: Mapping[str, Start]) -> None:
         """Give the arrays that have none their shape and their first elements."""
