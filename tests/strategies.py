@@ -431,7 +431,8 @@ def cases(make: Callable[[Random], Case | None]) -> st.SearchStrategy[Case]:
         except Unsolvable:
             return None
 
-    return st.randoms(use_true_random=False).map(attempt).filter(lambda case: case is not None)  # type: ignore[return-value]
+    seeds = st.integers(0, 2**48)  # one draw for each case: a draw for each choice in it would take far longer
+    return seeds.map(lambda seed: attempt(Random(seed))).filter(lambda case: case is not None)  # type: ignore[return-value]
 
 
 # -- rearrange ---------------------------------------------------------------------------------------------------

@@ -27,12 +27,14 @@ class Target:
         array: makes its array from values and the name of a dtype, keeping the strides where it can.
         values: the values of one of its arrays, as NumPy has them.
         refuses: whether the library itself cannot do a case.
+        call: calls a function, for a library that wants its functions compiled.
     """
 
     name: str
     array: Callable[[np.ndarray, str], Any]
     values: Callable[[Any], np.ndarray]
     refuses: Callable[[Case], bool] = lambda case: False
+    call: Callable[..., Any] = lambda function, *arguments, **keywords: function(*arguments, **keywords)
 
 
 def numpy_array(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -41,7 +43,7 @@ def numpy_array(values: np.ndarray, dtype: str) -> np.ndarray:
 
 def torch_array(values: np.ndarray, dtype: str) -> torch.Tensor:
     if any(stride < 0 for stride in values.strides):
-        values = np.ascontiguousarray(values).reshape(values.shape)
+        values = np.array(values, order="C")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of arrays that cannot be written to: none is
         return torch.from_numpy(values).to(getattr(torch, dtype))
@@ -61,6 +63,18 @@ def jax_array(values: np.ndarray, dtype: str) -> Any:
 def jax_values(array: Any) -> np.ndarray:
     values = np.asarray(array)
     return values.astype("float64") if values.dtype == ml_dtypes.bfloat16 else values
+
+
+def jitted(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """A call under jit: op by op, JAX compiles each for every new shape, which takes longer."""
+    import jax
+
+    arrays = {place: argument for place, argument in enumerate(arguments) if isinstance(argument, jax.Array)}
+
+    def run(arrays: dict[int, Any]) -> Any:
+        return function(*(arrays.get(place, argument) for place, argument in enumerate(arguments)), **keywords)
+
+    return jax.jit(run)(arrays)
 
 
 def strict_array(values: np.ndarray, dtype: str) -> Any:
@@ -92,6 +106,7 @@ def strict_refuses(case: Case) -> bool:
 NUMPY = Target("numpy", numpy_array, np.asarray, lambda case: "bfloat16" in case.dtypes)
 TORCH = Target("torch", torch_array, torch_values)
 JAX = Target("jax", jax_array, jax_values)
+JAX_JIT = Target("jax", jax_array, jax_values, call=jitted)
 STRICT = Target("array_api_strict", strict_array, strict_values, strict_refuses)
 EAGER = (NUMPY, TORCH, STRICT)
 
@@ -151,7 +166,7 @@ def actual(case: Case, target: Target, function: Any = None) -> tuple[np.ndarray
     keywords = {name: on(target, value) for name, value in case.keywords.items()}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        result = function(case.expression, *arguments, **keywords)
+        result = target.call(function, case.expression, *arguments, **keywords)
     for argument, given in zip(case.arguments, arguments, strict=True):
         if isinstance(argument, Data):
             np.testing.assert_array_equal(target.values(given), np.asarray(argument.values), "an input was changed")

@@ -19,7 +19,7 @@ LONGEST_FILE = 999
 
 # Who may import whom. A row speaks for a module and everything in it, and the longest matching row counts.
 # Every module may import from its own row. PACKAGE itself stands for `import wirework`, the public names.
-ENGINE_AND_BELOW = ("docstrings", "errors", "keywords", "notation", "operations", "plan", "backends", "diagnose", "program", "engine")
+ENGINE_AND_BELOW = ("docstrings", "errors", "keywords", "notation", "operations", "plan", "backends", "arguments", "diagnose", "program", "engine")
 PUBLIC = ("api", "solving", "typed", "explain")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docstrings": (),
@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "operations": ("docstrings", "errors", "notation", "plan"),
     "backends": ("errors", "notation.sizes", "plan"),
     "diagnose": ("errors", "notation"),
-    "program": ("errors", "keywords", "notation", "operations", "plan", "backends", "diagnose"),
+    "arguments": ("errors", "keywords", "notation", "operations", "backends"),
+    "program": ("arguments", "errors", "keywords", "notation", "operations", "plan", "backends", "diagnose"),
     "engine": ENGINE_AND_BELOW,
     "reference": ("errors", "notation", "operations", "program"),
     "api": (*ENGINE_AND_BELOW, *PUBLIC),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from wirework.docstrings import docstring
 from wirework.errors import WireworkError
-from wirework.keywords import kind_of, runtime_value
+from wirework.keywords import is_plain, kind_of, runtime_value
 
 if TYPE_CHECKING:
     from wirework.operations import Operation
@@ -133,7 +133,7 @@ def remember(
     kept = tuple(count + place for place, name in enumerate(keywords) if name in taken)
     entry = programs.get(key)
     careful = program.operation.family == "solving" and keywords  # it would hand on a size that is no size
-    if not (careful or isinstance(entry, Choice)) and all(kind in ("int", "float") for kind in kinds):
+    if not (careful or isinstance(entry, Choice)) and all(map(is_plain, kinds)):
         programs[key] = program.function
     elif isinstance(entry, Flag | None) and len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
         programs[key] = Flag({**(entry.variants if entry else {}), kinds[0]: program.function})

@@ -9,22 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from wirework.arguments import checked_option, size_kind, sort_keywords, takes_value
 from wirework.backends import load
 from wirework.errors import RankError, SemanticError, brief, counted, did_you_mean
 from wirework.notation import Array, Bound, Ellipsis, bracketed, contains, distribute, parse
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
-from wirework.program import (
-    Prepared,
-    Program,
-    checked_option,
-    prepare,
-    program_for,
-    size_kind,
-    solved_values,
-    sort_keywords,
-    takes_value,
-)
+from wirework.program import Prepared, Program, prepare, program_for, solved_values
 
 BOLD, DIM, AXIS, CODE, RESET = "\033[1m", "\033[2m", "\033[36m", "\033[32m", "\033[0m"
 
@@ -157,7 +148,10 @@ class Explanation:
             f"{dim}{self.summary}{reset}",
             "",
             f"{bold}axes{reset}",
-            *(f"  {axis}{name:<{width}}{reset} = {size:<{digits}}  {dim}{part}{reset}" for name, size, part in self.axes),
+            *(
+                f"  {axis}{name:<{width}}{reset} = {size:<{digits}}  {dim}{part}{reset}"
+                for name, size, part in self.axes
+            ),
             "",
             f"{bold}shapes{reset}",
             f"  in   {', '.join(shapes[:count])}",
@@ -310,8 +304,9 @@ def loop_of(program: Program, lengths: Mapping[str, int]) -> str:
         lines.append("    " * depth + f"for {shown_axis(axis)} in range({sizes[axis]}):")
         depth += 1
     operands = [indexed(name, array, inside) for name, array in zip(names, bound.inputs, strict=True)]
-    results = [indexed("out" if len(bound.outputs) == 1 else f"out{i}", array, inside)
-               for i, array in enumerate(bound.outputs)]
+    results = [
+        indexed("out" if len(bound.outputs) == 1 else f"out{i}", array, inside) for i, array in enumerate(bound.outputs)
+    ]
     body = f"{', '.join(results)} = {operation.name}({', '.join(operands)})"
     if operation.name == "rearrange":
         body = "; ".join(f"{result} = {operand}" for result, operand in zip(results, operands, strict=False))
@@ -351,5 +346,3 @@ def indexed(name: str, array: Array, inside: set[str]) -> str:
     """An array at the loop variables, with whole slices where the operation sees an axis."""
     places = [":" if leaf.name in inside else shown_axis(leaf.name) for leaf in array.leaves]
     return f"{name}[{', '.join(places)}]" if places else name
-
-

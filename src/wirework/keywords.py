@@ -34,6 +34,11 @@ def runtime_value(value: Any) -> Any:
     return value[1] if isinstance(value, tuple | list) and is_named(value) else value
 
 
+def is_plain(kind: Kind) -> bool:
+    """Whether one program serves all values of a kind: it finds out by itself when it meets another kind."""
+    return kind in ("int", "float") or (isinstance(kind, tuple) and kind[:1] == ("array",))
+
+
 def is_named(value: tuple[Any, ...] | list[Any]) -> bool:
     """Whether a value is an array with its axes: ("b k", array)."""
     return len(value) == 2 and isinstance(value[0], str)

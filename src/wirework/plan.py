@@ -71,6 +71,7 @@ class Plan:
     outputs: tuple[str, ...]
     single: bool = True  # one output is returned as it is, several as a tuple
     factories: tuple[tuple[str, tuple[Size, ...]], ...] = ()  # inputs to make, and their shapes
+    ranks: tuple[tuple[str, int], ...] = ()  # of options that are arrays, which the code depends on
     branches: tuple[Branch, ...] = ()  # in place of `outputs`, after `steps`
     casts: tuple[tuple[str, str], ...] = ()  # NumPy inputs to convert, and the input to follow
 

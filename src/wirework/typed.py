@@ -37,29 +37,23 @@ def typed(expression: str) -> Callable[[Function], Function]:
     """
     if not isinstance(expression, str):
         raise SemanticError(f"typed needs an expression, as in @typed('b c -> b'), not {type(expression).__name__}")
-    parsed = parse(expression)
+    parse(expression)
 
     @brief
     def decorate(function: Function) -> Function:
-        inputs, sizes = parameters_of(function, expression)
-        outputs = parsed.outputs
-        labels = ["the result"] if outputs and len(outputs) == 1 else [f"result {i + 1}" for i in range(len(outputs or ()))]
-        results_of = [Role(expression, label, operand) for label, operand in zip(labels, outputs or (), strict=True)]
-        name = function.__name__
+        checker = Checker(function, expression)
+        places, outputs = checker.places, checker.outputs
 
         @functools.wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            given = {size.name: value for size in sizes if (value := size.value(args, kwargs)) is not None}
-            taken = [(role, value) for role, place in inputs if (value := place.value(args, kwargs)) is not None]
-            problem = fault(name, expression, taken, given)
+            values = args if len(args) == len(places) and not kwargs else in_order(places, args, kwargs)
+            problem = checker.fault(values)
             if problem is not None:
                 raise problem
             result = function(*args, **kwargs)
-            if outputs is not None:
+            if outputs:
                 results = (result,) if len(outputs) == 1 else result
-                problem = wrong_results(name, expression, results, results_of)
-                if problem is None:
-                    problem = fault(name, expression, [*taken, *zip(results_of, results, strict=True)], given)
+                problem = checker.wrong_results(results) or checker.fault(values, results)
                 if problem is not None:
                     raise problem
             return result
@@ -67,6 +61,38 @@ def typed(expression: str) -> Callable[[Function], Function]:
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+@dataclass(frozen=True)
+class Place:
+    """A parameter of a function: its name, its place in a call unless it is by name only, and its default."""
+
+    name: str
+    index: int | None
+    default: Any
+
+
+def places_of(function: Callable[..., Any]) -> tuple[Place, ...]:
+    """The parameters of a function."""
+    parameters = enumerate(inspect.signature(function).parameters.values())
+    return tuple(
+        Place(
+            parameter.name,
+            None if parameter.kind is parameter.KEYWORD_ONLY else index,
+            None if parameter.default is parameter.empty else parameter.default,
+        )
+        for index, parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+
+
+def in_order(places: Sequence[Place], args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The value of every parameter in a call."""
+    given = len(args)
+    return tuple([
+        args[place.index] if place.index is not None and place.index < given else kwargs.get(place.name, place.default)
+        for place in places
+    ])  # fmt: skip
 
 
 class Role:
@@ -79,73 +105,74 @@ class Role:
         self.axes = frozenset(axis_names((operand,)))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a function gets the value of a parameter from."""
+class Checker:
+    """Checks the calls of one function."""
 
-    name: str
-    index: int | None  # `None` if it can only be given by name
-    default: Any
+    def __init__(self, function: Callable[..., Any], expression: str) -> None:
+        parsed = parse(expression)
+        self.name = function.__name__
+        self.expression = expression
+        self.places = places_of(function)
+        self.first = 1 if self.places and self.places[0].name in ("self", "cls") else 0
+        self.last = self.first + len(parsed.inputs)
+        if len(self.places) < self.last:
+            raise SemanticError(
+                f"{self.name} has {counted(len(self.places) - self.first, 'parameter')}, but the expression has "
+                f"{counted(len(parsed.inputs), 'input operand')}",
+                expression,
+                [operand.span for operand in parsed.inputs],
+            )
+        axes = axis_names((*parsed.inputs, *(parsed.outputs or ())))
+        self.sizes = tuple((i, p.name) for i, p in enumerate(self.places) if i >= self.last and p.name in axes)
+        names = [place.name for place in self.places[self.first : self.last]]
+        self.inputs = [Role(expression, name, operand) for name, operand in zip(names, parsed.inputs, strict=True)]
+        outputs = parsed.outputs or ()
+        labels = ["the result"] if len(outputs) == 1 else [f"result {number + 1}" for number in range(len(outputs))]
+        self.outputs = [Role(expression, label, operand) for label, operand in zip(labels, outputs, strict=True)]
+        self.every = [*self.inputs, *self.outputs]
+        self.inputs_text = ", ".join(role.text for role in self.inputs)
+        self.text = ", ".join(role.text for role in self.every)
 
-    def value(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """The value in a call."""
-        if self.index is not None and self.index < len(args):
-            return args[self.index]
-        return kwargs.get(self.name, self.default)
-
-
-def parameters_of(function: Callable[..., Any], expression: str) -> tuple[list[tuple[Role, Place]], list[Place]]:
-    """The parameters of a function that are arrays, each with its role, and those that are sizes."""
-    parsed = parse(expression)
-    places = []
-    for index, parameter in enumerate(inspect.signature(function).parameters.values()):
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        by_name = parameter.kind is parameter.KEYWORD_ONLY
-        default = None if parameter.default is parameter.empty else parameter.default
-        places.append(Place(parameter.name, None if by_name else index, default))
-    if places and places[0].name in ("self", "cls"):
-        places.pop(0)
-    count = len(parsed.inputs)
-    if len(places) < count:
-        raise SemanticError(
-            f"{function.__name__} has {counted(len(places), 'parameter')}, but the expression has "
-            f"{counted(count, 'input operand')}",
-            expression,
-            [operand.span for operand in parsed.inputs],
-        )
-    axes = axis_names((*parsed.inputs, *(parsed.outputs or ())))
-    roles = [Role(expression, place.name, operand) for place, operand in zip(places, parsed.inputs, strict=False)]
-    return list(zip(roles, places, strict=False)), [place for place in places[count:] if place.name in axes]
-
-
-def wrong_results(name: str, expression: str, results: Any, roles: Sequence[Role]) -> WireworkError | None:
-    """The error for a function that did not return one array for each output."""
-    spans = [(role.start, role.start + len(role.text)) for role in roles]
-    wanted = f"but the expression has {counted(len(roles), 'output operand')}"
-    if not isinstance(results, tuple | list):
-        return SemanticError(f"{name} returned one value, {wanted}", expression, spans)
-    if len(results) != len(roles):
-        return SemanticError(f"{name} returned {counted(len(results), 'value')}, {wanted}", expression, spans)
-    for role, result, span in zip(roles, results, spans, strict=True):
-        if result is None:
-            return SemanticError(f"{role.label} of {name} is None", expression, [span])
-    return None
-
-
-def fault(
-    name: str, expression: str, arrays: Sequence[tuple[Role, Any]], sizes: Mapping[str, Any]
-) -> WireworkError | None:
-    """The error for arrays that do not fit, in terms of the whole expression and of the function's parameters."""
-    if not arrays:
+    def fault(self, values: Sequence[Any], results: Sequence[Any] = ()) -> WireworkError | None:
+        """The error for arrays that do not fit."""
+        arrays = [*values[self.first : self.last], *results]
+        roles, text = (self.every, self.text) if results else (self.inputs, self.inputs_text)
+        if any([array is None for array in arrays]):
+            roles = [role for role, array in zip(roles, arrays, strict=True) if array is not None]
+            arrays = [array for array in arrays if array is not None]
+            text = ", ".join([role.text for role in roles])
+        sizes = self.known_sizes(values, roles) if self.sizes else {}
+        try:
+            if roles:
+                check(text, *arrays, **sizes)
+        except WireworkError as error:
+            return in_terms_of(error, self.name, self.expression, roles)
         return None
-    roles = [role for role, _ in arrays]
-    known = {axis: size for axis, size in sizes.items() if any(axis in role.axes for role in roles)}
-    try:
-        check(", ".join([role.text for role in roles]), *[array for _, array in arrays], **known)
-    except WireworkError as error:
-        return in_terms_of(error, name, expression, roles)
-    return None
+
+    def known_sizes(self, values: Sequence[Any], roles: Sequence[Role]) -> dict[str, Any]:
+        """The sizes among the arguments, of axes that some operands have."""
+        return {
+            name: values[place]
+            for place, name in self.sizes
+            if values[place] is not None and any(name in role.axes for role in roles)
+        }
+
+    def wrong_results(self, results: Any) -> WireworkError | None:
+        """The error for a function that did not return one array for each output."""
+        if type(results) is tuple and len(results) == len(self.outputs) and not any([r is None for r in results]):
+            return None
+        spans = [(role.start, role.start + len(role.text)) for role in self.outputs]
+        wanted = f"but the expression has {counted(len(spans), 'output operand')}"
+        if not isinstance(results, tuple | list):
+            return SemanticError(f"{self.name} returned one value, {wanted}", self.expression, spans)
+        if len(results) != len(spans):
+            return SemanticError(
+                f"{self.name} returned {counted(len(results), 'value')}, {wanted}", self.expression, spans
+            )
+        for role, result, span in zip(self.outputs, results, spans, strict=True):
+            if result is None:
+                return SemanticError(f"{role.label} of {self.name} is None", self.expression, [span])
+        return None
 
 
 def in_terms_of(error: WireworkError, name: str, expression: str, roles: Sequence[Role]) -> WireworkError:

@@ -289,6 +289,13 @@ def test_compile_fullgraph(mode):
     torch.testing.assert_close(compiled(X), expected)
 
 
+def test_compile_before_the_first_call_builds_first():
+    model = seeded(lazy).eval()
+    y = torch.compile(model, backend="eager")(X)
+    torch.testing.assert_close(y, model(X))
+    assert_equal_state(seeded(eager), model)
+
+
 def test_inline_parameter_is_new_each_time():
     y = ww.add("... [c]", X, wn.param(init=wn.normal(0.5)))
     z = ww.add("... [c]", X, wn.param(init=wn.normal(0.5)))

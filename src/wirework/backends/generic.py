@@ -250,7 +250,8 @@ def expect_rank(value: Any, rank: int) -> Any:
     actual = getattr(value, "ndim", 0)
     if actual != rank:
         raise SemanticError(
-            f"the function returned {counted(actual, 'dimension')}, but the expression has {counted(rank, 'axis')} there"
+            f"the function returned {counted(actual, 'dimension')}, "
+            f"but the expression has {counted(rank, 'axis')} there"
         )
     return value
 

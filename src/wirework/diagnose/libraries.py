@@ -39,8 +39,11 @@ def explained(
         return CoordinateError(f"{name}: a coordinate is out of range", text, notes=[first_line(error)])
     dtypes = dict.fromkeys(str(array.dtype) for array in arrays if hasattr(array, "dtype"))
     if name in REAL_ONLY and any("complex" in dtype for dtype in dtypes):
-        spans = [operand.span for operand, array in zip(bound.inputs, arrays, strict=False)
-                 if "complex" in str(getattr(array, "dtype", ""))]
+        spans = [
+            operand.span
+            for operand, array in zip(bound.inputs, arrays, strict=False)
+            if "complex" in str(getattr(array, "dtype", ""))
+        ]
         return BackendError(f"{name} is not defined for complex numbers", text, spans, notes)
     if name in NEED_ONE and (empty := reduced_empty(bound, arrays, sizes, statements)):
         return AxisSizeError(f"{name} over {empty[0]} of length 0 has no value", text, empty[1], notes)
@@ -60,8 +63,11 @@ def reduced_empty(
     """The reduced axes of length 0, in words, and where they are written."""
     value = lookup(statements, [getattr(array, "shape", ()) for array in arrays], sizes)
     kept = {leaf.name for leaf in bound.outputs[0].leaves}
-    leaves = [leaf for leaf in bound.inputs[0].leaves
-              if (leaf.bracket or leaf.name not in kept) and evaluate(bound.size(leaf.name), value) == 0]
+    leaves = [
+        leaf
+        for leaf in bound.inputs[0].leaves
+        if (leaf.bracket or leaf.name not in kept) and evaluate(bound.size(leaf.name), value) == 0
+    ]
     if not leaves:
         return None
     names = joined(dict.fromkeys(shown(leaf.size) for leaf in leaves))

@@ -193,8 +193,14 @@ class Reporter:
             return self.error(f"the size of {name} cannot be negative: {self.given(check.left)}", [equation.span])
         left_over = check.left.name if isinstance(check.left, Var) else ""
         parts = [part for part in equation.parts if part != left_over]
-        whole = next((evaluate(each.size, self.value) for each in self.before
-                      if isinstance(each, Assign) and each.name == left_over), 0)
+        whole = next(
+            (
+                evaluate(each.size, self.value)
+                for each in self.before
+                if isinstance(each, Assign) and each.name == left_over
+            ),
+            0,
+        )
         whole += sum(self.known(part) or 0 for part in parts)
         return self.error(
             f"{shown(equation.text)} is {whole}, which is too short for {joined(self.listed(parts))}",
@@ -212,8 +218,8 @@ class Reporter:
             return self.error(f"{shown(equation.text)} is {whole}, but {zero} makes it 0", [equation.span])
         name = shown(statement.name)
         return self.error(
-            f"the size of {shown_axis(statement.name)} cannot be found: {zero}, and {shown(equation.text)} is 0 whatever "
-            "it is",
+            f"the size of {shown_axis(statement.name)} cannot be found: {zero}, "
+            f"and {shown(equation.text)} is 0 whatever it is",
             [equation.span],
             hints=[f"give it: {name}=..."] if name.isidentifier() and "." not in statement.name else [],
         )
@@ -227,9 +233,7 @@ def divides(check: Check, name: str) -> bool:
 # -- what would have fitted ---------------------------------------------------------------------------------
 
 
-def suggestion(
-    statements: Sequence[Statement], shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]
-) -> list[str]:
+def suggestion(statements: Sequence[Statement], shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]) -> list[str]:
     """ "did you mean h=4?": the sizes nearest to those given with which everything fits, one changed."""
     numbers = [number for shape in shapes for number in shape]
     if not all(type(number) is int for number in numbers):
@@ -279,17 +283,18 @@ def replaced(size: Any, path: tuple[int, ...], number: int) -> Any:
     """A size with one of its numbers changed."""
     if not path:
         return number
-    return tuple(
-        replaced(entry, path[1:], number) if index == path[0] else entry for index, entry in enumerate(size)
-    )
+    return tuple(replaced(entry, path[1:], number) if index == path[0] else entry for index, entry in enumerate(size))
 
 
 def hold(statements: Sequence[Statement], shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]) -> bool:
     """Whether all sizes fit."""
     try:
         value = lookup(statements, shapes, sizes)
-        checks = [(evaluate(each.left, value), each.relation, evaluate(each.right, value))
-                  for each in statements if isinstance(each, Check)]
+        checks = [
+            (evaluate(each.left, value), each.relation, evaluate(each.right, value))
+            for each in statements
+            if isinstance(each, Check)
+        ]
     except (KeyError, ZeroDivisionError, TypeError):
         return False
     return all(left == right if relation == "==" else left >= right for left, relation, right in checks)

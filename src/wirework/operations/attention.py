@@ -140,7 +140,9 @@ def score_array(low: Lowering, option: str, role: Roles, layout: Sequence[tuple[
     if kind[0] == "named":
         axes = named_axes(low, kind[1], role)
         if kind[2][1] != len(axes):
-            low.fail(f"{option} has {counted(kind[2][1], 'dimension')}, but '{kind[1]}' has {counted(len(axes), 'axis')}")
+            low.fail(
+                f"{option} has {counted(kind[2][1], 'dimension')}, but '{kind[1]}' has {counted(len(axes), 'axis')}"
+            )
         value = Value(option, tuple((axis,) for axis in axes))
         return low.builder.arrange(value, whole_dims(layout, axes))
     rank = kind[1]

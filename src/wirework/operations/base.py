@@ -186,8 +186,14 @@ class Operation:
             tuple(value.name for value in results),
             single=not isinstance(result, list),
             factories=factories,
+            ranks=tuple((name, kind[1]) for name, kind in call.options.items() if is_array_kind(kind)),
             branches=tuple(builder.branches),
         )
+
+
+def is_array_kind(kind: Any) -> bool:
+    """Whether an option was given as an array."""
+    return isinstance(kind, tuple) and kind[:1] == ("array",)
 
 
 def contains_concat(array: Array) -> bool:

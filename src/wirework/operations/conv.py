@@ -179,8 +179,8 @@ def roles(low: Lowering) -> Roles:
             refuse_lost(low, leaf)
     if not len(role.spatial) == len(role.kernel) == len(role.result):
         low.fail(
-            f"conv slides over {counted(len(role.spatial), 'axis')} of the input, but the kernel has {len(role.kernel)} "
-            f"and the output {len(role.result)}",
+            f"conv slides over {counted(len(role.spatial), 'axis')} of the input, "
+            f"but the kernel has {len(role.kernel)} and the output {len(role.result)}",
             *(array.span for array in (*low.bound.inputs, *low.bound.outputs)),
         )
     if not 1 <= len(role.spatial) <= 3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -42,14 +43,15 @@ class Layer(nn.Module):
         return no_size(self.definition.missing[0], str(self.definition))
 
     def build_from(self, x: Tensor) -> None:
-        """Take from an input the sizes that are missing. Breaks the graph of torch.compile."""
-        self.build(self.definition.starts(x))
+        """Take from an input the sizes that are missing."""
+        if "torch._dynamo" in sys.modules:  # to ask for `disable` would import it, for 1.5 seconds
+            torch.compiler.disable(self.infer)(x)  # type: ignore[arg-type]
+        else:
+            self.infer(x)
 
-    # What torch.compiler.disable marks a function with; to call it takes an import of 1.5 seconds.
-    vars()["build_from"].__dict__.update(
-        _torchdynamo_disable=True,
-        _torchdynamo_disable_msg="a layer has no sizes yet: call build() before torch.compile",
-    )
+    def infer(self, x: Tensor) -> None:
+        """Make the parameters with the sizes of an input."""
+        self.build(self.definition.starts(x))
 
     def build(self, starts: Mapping[str, Start]) -> None:
         """Give the arrays that have none their shape and their first elements."""
