@@ -20,7 +20,7 @@ LONGEST_FILE = 999
 # Who may import whom. A row speaks for a module and everything in it, and the longest matching row counts.
 # Every module may import from its own row. PACKAGE itself stands for `import wirework`, the public names.
 ENGINE_AND_BELOW = ("docstrings", "errors", "keywords", "notation", "operations", "plan", "backends", "arguments", "diagnose", "program", "engine")
-PUBLIC = ("api", "solving", "typed", "explain")
+PUBLIC = ("api", "solving", "typed_functions", "explaining")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docstrings": (),
     "errors": (),
@@ -37,8 +37,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "reference": ("errors", "notation", "operations", "program"),
     "api": (*ENGINE_AND_BELOW, *PUBLIC),
     "solving": (*ENGINE_AND_BELOW, *PUBLIC),
-    "typed": (*ENGINE_AND_BELOW, *PUBLIC),
-    "explain": (*ENGINE_AND_BELOW, *PUBLIC),
+    "typed_functions": (*ENGINE_AND_BELOW, *PUBLIC),
+    "explaining": (*ENGINE_AND_BELOW, *PUBLIC),
     "circuit": (*ENGINE_AND_BELOW, *PUBLIC),
     "diagram": (*ENGINE_AND_BELOW, *PUBLIC, "circuit"),
     "cost": (*ENGINE_AND_BELOW, *PUBLIC, "circuit"),

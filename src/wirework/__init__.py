@@ -16,18 +16,18 @@ from wirework.engine import record_sources
 from wirework.solving import check, matches, solve, solve_axes, solve_shapes
 
 if TYPE_CHECKING:
-    from wirework.explain import Explanation, explain, source
+    from wirework.explaining import Explanation, explain, source
     from wirework.program import Request
-    from wirework.typed import typed
+    from wirework.typed_functions import typed
 
 __version__ = "0.1.0"
 
 LOADED_WHEN_ASKED = {
-    "Explanation": "explain",
+    "Explanation": "explaining",
     "Request": "program",
-    "explain": "explain",
-    "source": "explain",
-    "typed": "typed",
+    "explain": "explaining",
+    "source": "explaining",
+    "typed": "typed_functions",
 }
 
 __all__ = [

@@ -269,14 +269,15 @@ def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[in
         cast = [place if isinstance(place, str) else plan.inputs[place].name for place in casts]
         plan = replace(plan, casts=tuple((name, arrays[0]) for name in cast))
     names: dict[str, Any] = {**backend.names(), "made": made, "root": root}
-    source = Printer(plan, backend, names).print()
+    printer = Printer(plan, backend, names)
+    source = printer.print()
     names["fail"] = failure(bound, plan)
     if operation.function is not None:
         names["function"] = operation.function
     file = f"<wirework {next(numbers)}: {operation.name} {' '.join(call.text.split())}>"
     exec(compile(source, file, "exec"), names)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    return Program(names[plan.name], source, operation, call, bound, plan, backend)
+    return Program(names[printer.name], source, operation, call, bound, plan, backend)
 
 
 def failure(bound: Bound, plan: Plan) -> Callable[..., None]:

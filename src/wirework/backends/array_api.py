@@ -26,7 +26,7 @@ class ArrayApi(Backend):
         shared = ("attend", "convolve", "unravel", "windows")
         shared += ("stable_log_softmax", "stable_logsumexp", "stable_softmax")
         own = (
-            "counted", "diagonal", "floating", "index_put", "promote", "roll", "take", "vmap",
+            "counted", "diagonal", "floating", "index_put", "promote", "rolled", "take", "vmap",
         )  # fmt: skip
         return {
             "xp": xp,
@@ -101,7 +101,7 @@ class ArrayApi(Backend):
         return f"xp.flip({x}, axis={tupled(axes)})"
 
     def roll(self, x: str, shift: str, axes: Sequence[int], several: bool) -> str:
-        return f"roll({x}, {shift}, {tupled(axes)})"
+        return f"rolled({x}, {shift}, {tupled(axes)})"
 
     def cumulate(self, x: str, function: str, axis: int) -> str:
         return f"xp.cumulative_{'sum' if function == 'cumsum' else 'prod'}(counted({x}), axis={axis})"
@@ -149,7 +149,7 @@ def diagonal(xp: Any, x: Any, axis1: int, axis2: int) -> Any:
     return xp.reshape(x, (*x.shape[:-2], size * size))[..., :: size + 1]
 
 
-def roll(xp: Any, x: Any, shift: Any, axes: Sequence[int]) -> Any:
+def rolled(xp: Any, x: Any, shift: Any, axes: Sequence[int]) -> Any:
     """Shift along axes, by one number or one for each."""
     shifts = tuple(shift) if isinstance(shift, Sequence) else (shift,) * len(axes)
     return xp.roll(x, shifts, axis=tuple(axes))

@@ -27,7 +27,7 @@ class Printer:
     def __init__(self, plan: Plan, backend: Backend, reserved: Iterable[str]) -> None:
         self.plan = plan
         self.backend = backend
-        self.taken = {*reserved, plan.name, "fail", "made", "root", *keyword.kwlist, *keyword.softkwlist}
+        self.taken = {*reserved, "fail", "made", "root", *keyword.kwlist, *keyword.softkwlist}
         self.lines: list[str] = []
         self.code: dict[str, str] = {}  # source of each value and argument
         self.atom_names: dict[Atom, str] = {}
@@ -42,6 +42,7 @@ class Printer:
 
     def print(self) -> str:
         """The source."""
+        self.name = self.fresh(self.plan.name)
         parameters = [self.fresh(entry.name) for entry in self.plan.inputs]
         for entry, name in zip(self.plan.inputs, parameters, strict=True):
             self.code[entry.name] = name
@@ -72,7 +73,7 @@ class Printer:
         else:
             self.print_return(self.plan.outputs)
         body = "\n".join("    " + line for text in self.lines for line in text.split("\n"))
-        return f"def {self.plan.name}({', '.join(self.arguments)}):\n{body}\n"
+        return f"def {self.name}({', '.join(self.arguments)}):\n{body}\n"
 
     def print_return(self, outputs: Sequence[str]) -> None:
         found = [bare(self.code[name]) for name in outputs]

@@ -51,13 +51,13 @@ class Mask:
         return None
 
     def __and__(self, other: Mask | Rule) -> Mask:
-        return All((*conjuncts(self), *conjuncts(as_mask(other))))
+        return Both((*conjuncts(self), *conjuncts(as_mask(other))))
 
     def __rand__(self, other: Rule) -> Mask:
         return as_mask(other) & self
 
     def __or__(self, other: Mask | Rule) -> Mask:
-        return Any_((*disjuncts(self), *disjuncts(as_mask(other))))
+        return Either((*disjuncts(self), *disjuncts(as_mask(other))))
 
     def __ror__(self, other: Rule) -> Mask:
         return as_mask(other) | self
@@ -235,7 +235,7 @@ def at_places(values: Array, places: Array, beyond: bool | int) -> Array:
 
 
 @dataclass(frozen=True)
-class All(Mask):
+class Both(Mask):
     """What all parts let through. Spans are merged; a window beside `causal` looks back only."""
 
     parts: tuple[Mask, ...]
@@ -254,11 +254,11 @@ class All(Mask):
         return min((reach for reach in found if reach is not None), default=None)
 
     def __repr__(self) -> str:
-        return " & ".join(f"({part})" if isinstance(part, Any_) else str(part) for part in self.parts)
+        return " & ".join(f"({part})" if isinstance(part, Either) else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True)
-class Any_(Mask):
+class Either(Mask):
     """What any part lets through."""
 
     parts: tuple[Mask, ...]
@@ -289,15 +289,15 @@ class Not(Mask):
         return ~self.mask.visible(q, k)
 
     def __repr__(self) -> str:
-        return f"~({self.mask})" if isinstance(self.mask, All | Any_) else f"~{self.mask}"
+        return f"~({self.mask})" if isinstance(self.mask, Both | Either) else f"~{self.mask}"
 
 
 def conjuncts(mask: Mask) -> tuple[Mask, ...]:
-    return mask.parts if isinstance(mask, All) else (mask,)
+    return mask.parts if isinstance(mask, Both) else (mask,)
 
 
 def disjuncts(mask: Mask) -> tuple[Mask, ...]:
-    return mask.parts if isinstance(mask, Any_) else (mask,)
+    return mask.parts if isinstance(mask, Either) else (mask,)
 
 
 def merged(parts: tuple[Mask, ...]) -> tuple[Mask, ...]:

@@ -84,6 +84,8 @@ def roles(low: Lowering) -> Roles:
     order = {axis: place for place, axis in enumerate(output.names)}
     for array in (q, k, v):
         for leaf in array.leaves:
+            if not leaf.bracket and leaf.name in (*compared, *keys):
+                low.fail(f"{shown_axis(leaf.name)} is in brackets in one place and not in another", leaf.span)
             if leaf.name not in order and leaf.name not in (*compared, *keys):
                 refuse_lost(low, leaf)
             if leaf.name in order and leaf.name in (*compared, *keys):

@@ -1,0 +1,106 @@
+"""Where the queries and keys of one call stand in their sequence, and which keys are there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wirework.nn.masks import EVERYTHING, Mask, causal
+
+Array = Any  # an array of any framework
+
+
+class Places(Protocol):
+    """The places of queries and keys: the queries are the last ones, the keys lie in `keys` places up to the last.
+
+    Attributes:
+        queries, keys: how many there are.
+        valid: booleans `k`, which keys are there; `None`: all.
+        aligned: whether the keys are all places from 0 to the last query, in order.
+    """
+
+    @property
+    def queries(self) -> int: ...
+
+    @property
+    def keys(self) -> int: ...
+
+    @property
+    def valid(self) -> Array | None: ...
+
+    @property
+    def aligned(self) -> bool: ...
+
+    def q(self) -> Array:
+        """The place of each query, `q`."""
+        ...
+
+    def k(self) -> Array:
+        """The place of each key, `k`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Keys at 0, 1, 2 ..., of which the last ones are also the queries'."""
+
+    queries: int
+    keys: int
+    arange: Callable[[int, int], Array]
+
+    valid = None
+    aligned = True
+
+    def q(self) -> Array:
+        return self.arange(self.keys - self.queries, self.keys)
+
+    def k(self) -> Array:
+        return self.arange(0, self.keys)
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Keys in the slots of a cache, some of which may be empty."""
+
+    of_queries: Array
+    of_keys: Array
+    valid: Array
+
+    aligned = False
+
+    @property
+    def queries(self) -> int:
+        return self.of_queries.shape[0]
+
+    @property
+    def keys(self) -> int:
+        return self.of_keys.shape[0]
+
+    def q(self) -> Array:
+        return self.of_queries
+
+    def k(self) -> Array:
+        return self.of_keys
+
+
+def ring_places(slots: Array, length: Array) -> Array:
+    """The place in each slot `p % len(slots)` of a ring that has seen `length` tokens; negative: none yet.
+
+    Args:
+        slots: 0, 1, 2 ...
+        length: a number.
+    """
+    last = length - 1
+    return last - (last - slots) % slots.shape[0]
+
+
+def visible(mask: Mask | None, places: Places) -> tuple[bool, Array | None]:
+    """The least that says which keys are seen: whether causal says it all, and else booleans `k`, `q k` or `b h q k`."""
+    mask = EVERYTHING if mask is None else mask.simplified(places.queries, places.keys)
+    if mask == EVERYTHING:
+        return False, places.valid
+    if mask == causal and places.aligned:
+        return True, None
+    array = mask.visible(places.q(), places.k())
+    return False, array if places.valid is None else array & places.valid
