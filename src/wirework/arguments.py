@@ -251,7 +251,7 @@ def numbers_in(value: Any) -> Iterator[Any]:
 def shortly(value: Any) -> str:
     """A value in a message."""
     shown = repr(value)
-    return shown if len(shown) < 40 else f"a {type(value).__name__}"
+    return shown if len(shown) < 40 and "\n" not in shown else f"a value of type {type(value).__name__}"
 
 
 def takes_value(operation: Operation, name: str, kind: Any) -> bool:

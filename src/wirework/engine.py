@@ -52,6 +52,9 @@ def public(operation: str | Operation) -> OperationFunction:
             if y is ABSENT:
                 if not keywords:
                     return programs[expression, x.__class__, x.ndim](x)
+                if len(keywords) == 1:
+                    ((name, value),) = keywords.items()
+                    return programs[expression, x.__class__, x.ndim, name](x, value)
                 return programs[expression, x.__class__, x.ndim, *keywords](x, *keywords.values())
             of_y = getattr(y, "ndim", None)
             if z is ABSENT:
@@ -132,14 +135,15 @@ def remember(
     taken = {name for _, name in prepared.call.order}
     kept = tuple(count + place for place, name in enumerate(keywords) if name in taken)
     entry = programs.get(key)
+    known = getattr(entry, "variants", {})
     careful = program.operation.family == "solving" and keywords  # it would hand on a size that is no size
-    if not (careful or isinstance(entry, Choice)) and all(map(is_plain, kinds)):
+    if not (careful or known) and all(map(is_plain, kinds)):
         programs[key] = program.function
-    elif isinstance(entry, Flag | None) and len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
-        programs[key] = Flag({**(entry.variants if entry else {}), kinds[0]: program.function})
+    elif not isinstance(entry, Choice) and count == len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
+        programs[key] = flag({**known, kinds[0]: program.function})
     else:
-        known = entry.variants if type(entry) is Choice else {}
-        programs[key] = Choice(count, {**known, kinds: (program.function, kept)})
+        variants = known if isinstance(entry, Choice) else {}
+        programs[key] = Choice(count, {**variants, kinds: (program.function, kept)})
 
 
 class Choice:
@@ -156,14 +160,14 @@ class Choice:
         return function(*arguments[:arrays], *[runtime_value(arguments[place]) for place in kept])
 
 
-class Flag(Choice):
-    """Programs told apart by one keyword that is True or False, and that they do not take."""
+def flag(variants: dict[bool, Callable[..., Any]]) -> Callable[..., Any]:
+    """Programs of one array told apart by one keyword that is True or False, and that they do not take."""
 
-    def __init__(self, variants: dict[Any, Any]) -> None:
-        super().__init__(0, variants)
+    def choose(x: Any, value: bool) -> Any:
+        return variants[value](x)
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self.variants[arguments[-1]](*arguments[:-1])
+    choose.variants = variants  # type: ignore[attr-defined]
+    return choose
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from wirework.arguments import checked_option, size_kind, sort_keywords, takes_v
 from wirework.backends import load
 from wirework.errors import RankError, SemanticError, brief, counted, did_you_mean
 from wirework.notation import Array, Bound, Ellipsis, bracketed, contains, distribute, parse
+from wirework.notation.names import shown as without_marks
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
 from wirework.program import Prepared, Program, prepare, program_for, solved_values
@@ -254,7 +255,7 @@ def explanation(program: Program, shown: Program, prepared: Prepared) -> Explana
 
 def full_text(bound: Bound) -> str:
     """The expression with shorthands written out, in terms of the user's names."""
-    return str(bound.expression)
+    return without_marks(str(bound.expression))
 
 
 def axes_of(bound: Bound, lengths: Mapping[str, int]) -> tuple[tuple[str, int, str], ...]:
@@ -263,7 +264,7 @@ def axes_of(bound: Bound, lengths: Mapping[str, int]) -> tuple[tuple[str, int, s
     for array in (*bound.inputs, *bound.outputs):
         for leaf in array.leaves:
             part = "seen by the operation" if leaf.bracket else "loop"
-            if leaf.size in lengths:
+            if leaf.size in lengths and "@" not in leaf.name:
                 found.setdefault(leaf.name, (shown_axis(leaf.name), lengths[leaf.size], part))
     return tuple(found.values())
 

@@ -345,7 +345,7 @@ def along(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
         around = {axis: place for axis, place in point.items() if axis not in axes}
         key = tuple(around.values())
         if key not in cells:
-            cells[key] = ALONG[name](loops.cell(0, around), loops.options) if axes else loops.cell(0, around)
+            cells[key] = ALONG[name](loops.cell(0, around), loops.options)
         return cells[key][tuple(point[axis] for axis in axes)]
 
     return (loops.fill(element),)
@@ -359,10 +359,10 @@ def softmax(cell: np.ndarray) -> np.ndarray:
 ALONG: dict[str, Callable[[np.ndarray, Options], np.ndarray]] = {
     "softmax": lambda cell, _: softmax(cell),
     "log_softmax": lambda cell, _: np.log(softmax(cell)),
-    "sort": lambda cell, _: np.sort(cell),
-    "argsort": lambda cell, _: np.argsort(cell, stable=True),
+    "sort": lambda cell, _: np.sort(cell) if cell.ndim else cell,
+    "argsort": lambda cell, _: np.argsort(cell, stable=True) if cell.ndim else np.zeros((), int),
     "flip": lambda cell, _: np.flip(cell),
-    "roll": lambda cell, options: np.roll(cell, options["shift"], tuple(range(cell.ndim))),
+    "roll": lambda cell, options: np.roll(cell, options["shift"], tuple(range(cell.ndim))) if cell.ndim else cell,
     "cumsum": lambda cell, _: np.cumsum(cell),
     "cumprod": lambda cell, _: np.cumprod(cell),
 }

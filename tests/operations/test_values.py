@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import FAMILIES, cases
 from targets import JAX, JAX_JIT, check, check_all
 
-import wirework.api as ww
+import wirework as ww
 
 MORE = settings().max_examples * 3  # each on three libraries
 SOME = max(settings().max_examples // 3, 1)  # JAX compiles every one of them

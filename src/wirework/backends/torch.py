@@ -197,7 +197,8 @@ def rows(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 def index_put(x: torch.Tensor, indices: tuple[torch.Tensor, ...], values: Any, mode: str) -> torch.Tensor:
     """A copy of `x` with values put, added or subtracted at some places."""
-    values = torch.as_tensor(values, dtype=x.dtype, device=x.device)
+    if not isinstance(values, torch.Tensor) or values.dtype != x.dtype:
+        values = torch.as_tensor(values, dtype=x.dtype, device=x.device)
     return x.index_put(indices, -values if mode == "subtract" else values, accumulate=mode != "set")
 
 

@@ -9,16 +9,18 @@ from typing import Any
 from wirework.errors import AxisSizeError, RankError, WireworkError
 from wirework.notation import distribute, parse
 
+UNKNOWN = "?"  # the operand of an argument whose place in a shorthand is not known
 DIMENSION = re.compile(r"dimension (\d+) of argument (\d+)")
 
 
 def shape_notes(texts: Sequence[str], shapes: Sequence[Sequence[int] | None]) -> list[str]:
-    """A line for each argument: its operand and its shape, `None` if it is still to be made."""
-    return [
-        f"argument {number}: '{text}' has shape ({' '.join(map(str, shape))})"
-        for number, (text, shape) in enumerate(zip(texts, shapes, strict=False), 1)
-        if shape is not None
-    ]
+    """A line for each argument: its operand, where it is known, and its shape; none for what is still to be made."""
+    notes = []
+    for number, (text, shape) in enumerate(zip(texts, shapes, strict=False), 1):
+        if shape is not None:
+            subject = f"argument {number}" if text == UNKNOWN else f"argument {number}: '{text}'"
+            notes.append(f"{subject} has shape ({' '.join(map(str, shape))})")
+    return notes
 
 
 def given_note(sizes: Mapping[str, Any]) -> list[str]:
@@ -40,7 +42,8 @@ def with_shapes(error: WireworkError, arrays: Sequence[Any]) -> WireworkError:
         return error
     shapes = shapes_of(arrays)
     operands = distribute(parse(error.expression)).inputs
-    texts = [str(operand) for operand in operands] if len(operands) == len(shapes) else []
+    known = len(operands) == len(shapes)
+    texts = [str(operand) for operand in operands] if known else [UNKNOWN] * len(shapes)
 
     def measured(match: re.Match[str]) -> str:
         index, number = int(match[1]), int(match[2])
@@ -48,5 +51,5 @@ def with_shapes(error: WireworkError, arrays: Sequence[Any]) -> WireworkError:
         return f"{shape[index]} ({match[0]})" if shape and index < len(shape) else match[0]
 
     notes = [DIMENSION.sub(measured, note) for note in error.notes]
-    known = [note for note in shape_notes(texts, shapes) if note not in notes]
-    return type(error)(error.reason, error.expression, error.spans, [*known, *notes])
+    about_shapes = [note for note in shape_notes(texts, shapes) if note not in notes]
+    return type(error)(error.reason, error.expression, error.spans, [*about_shapes, *notes])

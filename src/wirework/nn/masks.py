@@ -187,13 +187,14 @@ class Between(Mask):
 
 @dataclass(frozen=True, eq=False)
 class Document(Mask):
-    """Queries and keys of the same document: its number for every token, `b t`; beyond the end -1."""
+    """Queries and keys of the same document: its number for every token, `b t`. Below 0 it is none."""
 
     numbers: Array
 
     def visible(self, q: Array, k: Array) -> Array:
         of_queries, of_keys = at_places(self.numbers, q, -1), at_places(self.numbers, k, -1)
-        return of_queries[:, None, :, None] == of_keys[:, None, None, :]
+        of_keys = of_keys[:, None, None, :]
+        return (of_queries[:, None, :, None] == of_keys) & (of_keys >= 0)
 
     def __repr__(self) -> str:
         return "document(...)"
@@ -376,5 +377,9 @@ def padding(
 
 
 def document(numbers: Array) -> Document:
-    """Queries and keys of the same document, for sequences packed into one: the document of each token, `b t`."""
+    """Queries and keys of the same document, for sequences packed into one.
+
+    Args:
+        numbers: the document of each token, `b t`; tokens below 0 are of none and are not seen.
+    """
     return Document(numbers)

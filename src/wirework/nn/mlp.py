@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from wirework.errors import SemanticError
-from wirework.nn.definition import Array, required_shape, settle, solve_sizes, summarise
+from wirework.nn.definition import Array, check_names, required_shape, settle, solve_sizes, summarise
 from wirework.nn.linear import LinearDefinition
 from wirework.nn.sizes import Size, missing
 from wirework.notation.tree import Shorthand, axis_names, rebuild
@@ -38,6 +38,7 @@ class MLPDefinition:
     sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_names(self.sizes, (self.first.operand, self.last.operand), self.expand)
         lacking = missing(self.first.output_axes, self.sizes)
         if lacking:
             raise SemanticError(f"MLP needs the size of its hidden axis {lacking[0]}: pass {lacking[0]}=...", self.expand)

@@ -211,8 +211,7 @@ class Binder:
         ]
 
     def missing(self, inputs: Sequence[Array], outputs: Sequence[Array], solution: Solution) -> list[str]:
-        used = [leaf.size for array in (*inputs, *outputs) for leaf in all_leaves(array)]
-        names = dict.fromkeys([*used, *solution.unknown])
+        names = dict.fromkeys(size for array in (*inputs, *outputs) for dim in array.dims for size in sizes_in(dim.items))
         own = self.rules.output_only
         return [name for name in names if name not in solution.sizes and name.split(".")[0] not in own]
 
@@ -259,6 +258,16 @@ class Binder:
             self.expression.text,
             [span],
         )
+
+
+def sizes_in(items: Iterable[Item]) -> Iterator[str]:
+    """The sizes that must be known: of axes, and of concatenations and their parts."""
+    for item in items:
+        yield item.size
+        if isinstance(item, Cat):
+            yield from item.sizes
+            for part in item.parts:
+                yield from sizes_in(part)
 
 
 def shown_total(equation: Equation) -> str:

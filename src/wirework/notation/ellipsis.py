@@ -258,7 +258,7 @@ def first_axis(term: Term) -> str | None:
 
 def ellipses(number: int) -> str:
     """A number of ellipses in words."""
-    return "an ellipsis" if number == 1 else f"{number or 'no'} ellipses"
+    return ("no ellipsis", "an ellipsis")[number] if number < 2 else f"{number} ellipses"
 
 
 def describe_depth(levels: int) -> str:

@@ -202,14 +202,17 @@ def lower(low: Lowering) -> Value:
     if transposed and named_padding(low) == "same":
         low.fail("padding='same' does not go with transposed=True: give the padding as numbers")
     rows, columns = (role.channels, role.features) if transposed else (role.features, role.channels)
-    w = low.builder.arrange(w, [(*role.groups, *rows), columns, *kernel])
+    laid = [(*role.groups, *rows), columns, *kernel]
+    moved = low.builder.arrange(w, laid)
+    if moved is not w and "contiguous" in low.call.fused:  # torch's gradient wants it so
+        moved = low.builder.apply("contiguous", [moved], laid)
     result = [role.batch, (*role.groups, *role.features), *((axis,) for axis in role.result)]
     extras = slide_options(low, len(role.spatial))
     count = len(role.spatial)
     groups = tuple(low.bound.size(axis) for axis in role.groups)
     value = low.builder.apply(
         "conv",
-        [x, w, *(name for name, _ in extras)],
+        [x, moved, *(name for name, _ in extras)],
         result,
         extras=tuple(extras),
         dims=count,

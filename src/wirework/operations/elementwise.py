@@ -40,7 +40,7 @@ def complete(name: str, expression: Expression, call: Call) -> Expression:
         second = bracketed(inputs[0])
         if not second and call.ranks[1]:
             notes = [f"write an operand for each: '{inputs[0]}, {inputs[0]}'"] if call.ranks[0] == call.ranks[1] else ()
-            wrong_count(name, expression, call, notes or ["or put the axes of the second array in brackets"])
+            wrong_count(name, expression, call, notes or ["put the axes of the second array in brackets"])
         inputs = (inputs[0], Operand(second, inputs[0].span))
     inputs = tuple(map(without_brackets, inputs))
     full = replace(expression, inputs=inputs)

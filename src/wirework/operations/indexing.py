@@ -60,7 +60,8 @@ def coordinates(low: Lowering, numbers: Sequence[int]) -> list[Value]:
         found += one_each(low, number, value, marked, len(indexed), len(numbers))
     if len(found) != len(indexed):
         low.fail(
-            f"{counted(len(indexed), 'axis')} indexed by {counted(len(found), 'coordinate')}",
+            f"{counted(len(indexed), 'axis')} {'is' if len(indexed) == 1 else 'are'} in brackets, "
+            f"but the coordinates are for {len(found)}",
             low.bound.inputs[0].span,
             *(low.bound.inputs[number].span for number in numbers),
         )

@@ -95,12 +95,19 @@ def ring_places(slots: Array, length: Array) -> Array:
     return last - (last - slots) % slots.shape[0]
 
 
-def visible(mask: Mask | None, places: Places) -> tuple[bool, Array | None]:
-    """The least that says which keys are seen: whether causal says it all, and else booleans `k`, `q k` or `b h q k`."""
+def visible(mask: Mask | None, places: Places, dense: bool = False) -> tuple[bool, Array | None]:
+    """The least that says which keys are seen: whether causal says it all, and else booleans.
+
+    Args:
+        dense: always as booleans.
+
+    Returns:
+        Whether to pass causal=True, and booleans `k`, `q k` or `b h q k`, or `None` if all are seen.
+    """
     mask = EVERYTHING if mask is None else mask.simplified(places.queries, places.keys)
     if mask == EVERYTHING:
         return False, places.valid
-    if mask == causal and places.aligned:
+    if mask == causal and places.aligned and not dense:
         return True, None
     array = mask.visible(places.q(), places.k())
     return False, array if places.valid is None else array & places.valid

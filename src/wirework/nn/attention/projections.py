@@ -82,7 +82,7 @@ class Fused:
             rows = linear(x, weight, bias)
             if sizes.gate:
                 text = f"b t ({query} + (g d) + (g e)) -> b h t d, b t (h e), b g t d, b g t e"
-                q, gate, k, v = ww.rearrange(text, rows, **lengths)
+                q, gate, k, v = ww.rearrange(text, rows, **lengths, e=sizes.value_dim)
                 return Projected(q, k, v, gate)
             return Projected(*ww.rearrange("b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e", rows, **lengths))
         count = sizes.heads * known(sizes.head_dim) + sizes.heads * known(sizes.value_dim) * sizes.gate

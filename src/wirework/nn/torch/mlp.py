@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wirework.errors import AxisSizeError, SemanticError, did_you_mean
+from wirework.errors import SemanticError, did_you_mean
 from wirework.nn.mlp import Activation, MLPDefinition
 from wirework.nn.residual import ResidualDefinition
 from wirework.nn.sizes import Size
@@ -75,13 +76,12 @@ class MLP(nn.Module):
         layers = {name: cast(Linear, getattr(self, name)) for name in self.definition.layers}
         last = layers["down_proj" if self.definition.gated else "fc2"]
         if last.unbuilt:
-            self.build_last(last, x)
+            infer = torch.compiler.disable(self.infer_last) if "torch._dynamo" in sys.modules else self.infer_last
+            infer(last, x)
         return self.definition(x, layers, self.activation, self.dropout)
 
-    def build_last(self, last: Linear, x: Tensor) -> None:
+    def infer_last(self, last: Linear, x: Tensor) -> None:
         """Give the last layer the sizes that it takes from the input of the first."""
-        if torch.compiler.is_compiling():
-            raise AxisSizeError(last.no_size())
         weight = self.definition.last_weight(x)
         last.build(last.definition.starts(arrays={"weight": weight}))
 

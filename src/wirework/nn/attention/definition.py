@@ -1,0 +1,212 @@
+"""Attention as a whole: what it is made of, and what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from wirework.errors import AxisSizeError, NotSupportedError
+from wirework.nn.attention.heads import HeadSizes, QKNorm
+from wirework.nn.attention.latent import Latent
+from wirework.nn.attention.places import Aligned, Places, visible
+from wirework.nn.attention.projections import (
+    Array,
+    Fused,
+    PartDefinition,
+    Parts,
+    Projected,
+    Split,
+    operand,
+)
+from wirework.nn.attention.scores import Runtime, Scores, attend, attend_in_steps, weights_of
+from wirework.nn.definition import NONE, Start
+from wirework.nn.initialisers import Constant
+from wirework.nn.masks import Mask, as_mask
+from wirework.notation.tree import Operand
+
+Backend = Literal["fused", "explicit"]
+
+
+@dataclass(frozen=True)
+class AttentionDefinition:
+    """`y = concat over heads of softmax(q · k * scale) · v, projected`, with the options that are chosen.
+
+    It is also the definition of a layer (`wirework.nn.definition.Definition`): its own parameters are
+    those that no layer inside it has.
+
+    Attributes:
+        sizes: of heads and features.
+        projection: how queries, keys and values are made: Fused(), Split() or Latent(...).
+        qk_norm: how queries and keys are normalised.
+        mask: which keys a query sees.
+        scale: `None`: (features of a query) ** -0.5.
+        softcap: the limit of the scores.
+        sinks: whether every head has a learned logit beside those of its keys.
+        drop_rate: how many of the weights are dropped in training.
+        backend: "fused": by the library's kernel or an error; "explicit": step by step; `None`: by the
+            library's kernel where it can say what is asked for.
+    """
+
+    sizes: HeadSizes
+    projection: Fused | Split | Latent = Fused()  # noqa: RUF009 (it holds nothing)
+    qk_norm: QKNorm | None = None
+    mask: Mask | None = None
+    scale: float | None = None
+    softcap: float | None = None
+    sinks: bool = False
+    drop_rate: float = 0.0
+    backend: Backend | None = None
+
+    def __post_init__(self) -> None:
+        self.projection.check(self.sizes, self.qk_norm)
+        if self.backend not in (None, "fused", "explicit"):
+            raise NotSupportedError(f'backend is "fused", "explicit" or None, not {self.backend!r}')
+        if self.backend == "fused" and self.softcap is not None:
+            raise NotSupportedError('Softcap does not go with backend="fused": no fused kernel has it')
+        if not 0 <= self.drop_rate <= 1:
+            raise NotSupportedError(f"dropout is a probability between 0 and 1, not {self.drop_rate}")
+
+    # -- what it is made of -----------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, Operand]:
+        sinks = {"sinks": operand("h")} if self.sinks else {}
+        return self.projection.parameters(self.sizes) | sinks
+
+    @property
+    def buffers(self) -> dict[str, Operand]:
+        return {}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ("dim",) if self.sizes.dim is None else ()
+
+    def starts(self, x: Array | None = None, arrays: Mapping[str, Array] = NONE) -> dict[str, Start]:
+        sizes = self.resolve(x).sizes
+        if sizes.dim is None:
+            raise AxisSizeError(f"axis dim of {self} has no size yet: pass dim=... or call build()")
+        sinks = {"sinks": Start((sizes.heads,), Constant(0.0))} if self.sinks else {}
+        return self.projection.starts(sizes) | sinks
+
+    @property
+    def parts(self) -> dict[str, PartDefinition]:
+        """The layers inside."""
+        norms: dict[str, PartDefinition] = {}
+        if self.qk_norm is not None:
+            d = self.sizes.head_dim
+            together = self.qk_norm.over == "heads"
+            for name, heads in (("q_norm", self.sizes.heads), ("k_norm", self.sizes.kv_heads)):
+                norms[name] = self.qk_norm.definition(d * heads if together and d is not None else d)
+        return self.projection.parts(self.sizes) | norms
+
+    def resolve(self, x: Array | None = None, context: Array | None = None) -> AttentionDefinition:
+        """The same with all sizes, as far as inputs show them: `b t dim`, `b s context_dim`."""
+        if x is None:
+            return replace(self, sizes=self.sizes.resolve(None))
+        return self.resolve_features(x.shape[-1], None if context is None else context.shape[-1])
+
+    def resolve_features(self, dim: int, context_dim: int | None) -> AttentionDefinition:
+        """The same with all sizes, given the features of the inputs."""
+        return replace(self, sizes=self.sizes.resolve(dim, context_dim))
+
+    # -- what it computes -------------------------------------------------------------------------------------
+
+    def __call__(
+        self,
+        parts: Parts,
+        runtime: Runtime,
+        x: Array,
+        context: Array | None = None,
+        mask: Mask | Array | None = None,
+        cache: Any = None,
+        positions: Array | None = None,
+    ) -> Array:
+        """`b t dim -> b t out_dim`.
+
+        Args:
+            parts: has the layers and parameters as attributes, and `position` and `score_bias` (or None).
+            runtime: the framework.
+            context: what keys and values are made of, `b s context_dim`; `None`: of x.
+            mask: which keys are seen, besides `self.mask`.
+            cache: keeps keys and values between calls.
+            positions: for the position transform, `t` or `b t`; `None`: the places of the tokens.
+        """
+        made, scores = self.prepare(parts, runtime, x, context, mask, cache, positions)
+        mix = attend_in_steps if self.backend == "explicit" else attend
+        mixed = mix(made.q, made.k, made.v, scores)
+        if made.gate is not None:
+            mixed = mixed * runtime.sigmoid(made.gate)
+        return getattr(parts, self.projection.output)(mixed)
+
+    def weights(self, parts: Parts, runtime: Runtime, x: Array, *inputs: Any) -> Array:
+        """How much every query attends to every key, `b h q k`; arguments as for a call."""
+        made, scores = replace(self, backend="explicit").prepare(parts, runtime, x, *inputs)
+        return weights_of(made.q, made.k, made.v, scores)
+
+    def prepare(
+        self, parts: Parts, runtime: Runtime, x: Array, context: Array | None, mask: Any, cache: Any, positions: Any
+    ) -> tuple[Projected, Scores]:
+        """Queries, keys and values for the kernel, and what happens to their scores."""
+        self.check_call(parts, context, cache)
+        whole = self.mask if mask is None else as_mask(mask) if self.mask is None else self.mask & as_mask(mask)
+        made = self.projection.project(parts, x, context, self.sizes)
+        if self.qk_norm is not None and self.qk_norm.over == "head":
+            made = replace(made, q=parts.q_norm(made.q), k=parts.k_norm(made.k))
+        places = self.places(runtime, made, cache, whole)
+        if parts.position is not None:
+            q, k = parts.position(made.q, made.k, places.q() if positions is None else positions)
+            made = replace(made, q=q, k=k)
+        if cache is not None:
+            k, v = cache.update(made.k, made.v)
+            made = replace(made, k=k, v=v)
+        if isinstance(self.projection, Latent):
+            made = self.projection.expand(parts, made, self.sizes)
+        return made, self.scores(parts, runtime, places, whole)
+
+    def places(self, runtime: Runtime, made: Projected, cache: Any, mask: Mask | None) -> Places:
+        """Where queries and keys stand."""
+        if cache is None:
+            return Aligned(made.q.shape[2], made.k.shape[2], runtime.arange)
+        return cache.places(made.q.shape[2], made.q, mask)
+
+    def scores(self, parts: Parts, runtime: Runtime, places: Places, mask: Mask | None) -> Scores:
+        """What happens to the scores."""
+        causal, array = visible(mask, places, dense=self.backend == "explicit")
+        return Scores(
+            causal=causal,
+            mask=array,
+            bias=None if parts.score_bias is None else parts.score_bias(places.q(), places.k()),
+            sinks=parts.sinks if self.sinks else None,
+            scale=self.scale,
+            softcap=self.softcap,
+            repeats=1 if isinstance(self.projection, Latent) else self.sizes.repeats,
+            runtime=runtime,
+        )
+
+    def check_call(self, parts: Parts, context: Array | None, cache: Any) -> None:
+        """Refuse what a separate context has no meaning for."""
+        if context is None:
+            return
+        if cache is not None:
+            raise NotSupportedError("a cache does not go with a separate context")
+        if parts.position is not None:
+            raise NotSupportedError("a position transform does not go with a separate context")
+
+    @property
+    def summary(self) -> str:
+        """The arguments that differ from their defaults, for a repr."""
+        sizes = {name: value for name, value in vars(self.sizes).items() if name not in ("biases", "gate")}
+        if self.sizes.kv_heads == self.sizes.heads:
+            del sizes["kv_heads"]
+        options = {"projection": self.projection, "qk_norm": self.qk_norm, "mask": self.mask, "scale": self.scale}
+        options |= {"softcap": self.softcap, "backend": self.backend, "dropout": self.drop_rate or None}
+        flags = {"sinks": self.sinks or None, "gate": self.sizes.gate or None}
+        shown = {**sizes, **options, **flags}
+        if self.projection == Fused():
+            del shown["projection"]
+        return ", ".join(f"{name}={value}" for name, value in shown.items() if value is not None)
+
+    def __str__(self) -> str:
+        return f"Attention(heads={self.sizes.heads})"
+

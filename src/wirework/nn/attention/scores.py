@@ -1,0 +1,162 @@
+"""From queries, keys and values to their mixture: by the library's fused kernel, or step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import wirework as ww
+
+Array = Any  # an array of any framework
+
+HEADS = "b h q [d], b h [k] [d], b h [k] e -> b q (h e)"
+SHARED = "b q (g r [d]), b g [k] [d], b g [k] e -> b q (g r e)"
+ONE_QUERY = "b (g r) q [d], b g [k] [d], b g [k] e -> b q (g r e)"
+
+
+class Runtime(Protocol):
+    """What attention needs of a framework besides operations."""
+
+    @property
+    def dropout(self) -> Mapping[str, Any]:
+        """The options of `ww.attention` that drop weights; none outside training."""
+        ...
+
+    def drop(self, weights: Array) -> Array:
+        """The weights of attention, some of them dropped in training."""
+        ...
+
+    def sigmoid(self, x: Array) -> Array: ...
+
+    def tanh(self, x: Array) -> Array: ...
+
+    def arange(self, start: int, stop: int) -> Array:
+        """Whole numbers on the device of the input."""
+        ...
+
+    def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
+        """Zeros of the dtype of `like`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What is done to the scores q · k between the contraction and the softmax.
+
+    Attributes:
+        causal: whether a query sees only the keys up to its own, the last query being at the last key.
+        mask: booleans `k`, `q k` or `b h q k`, where b, h and q may be 1.
+        bias: numbers `h q k`.
+        sinks: a logit for each head, `h`.
+        scale: `None`: head_dim ** -0.5.
+    """
+
+    causal: bool = False
+    mask: Array | None = None
+    bias: Array | None = None
+    sinks: Array | None = None
+    scale: float | None = None
+    softcap: float | None = None
+    repeats: int = 1
+    runtime: Runtime | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The options of `ww.attention`."""
+        found: dict[str, Any] = {}
+        if self.causal:
+            found["causal"] = True
+        for name, value in (("scale", self.scale), ("softcap", self.softcap)):
+            if value is not None:
+                found[name] = value
+        if self.mask is not None:
+            found["mask"] = named(self.mask, self.repeats)
+        if self.bias is not None:
+            found["bias"] = named(self.bias, self.repeats)
+        return found
+
+
+def named(array: Array, repeats: int = 1) -> tuple[str, Array]:
+    """A mask or bias with the names of its axes, without those of length 1."""
+    axes = "b h q k".split()[4 - array.ndim :]
+    kept = [axis for axis, length in zip(axes, array.shape, strict=True) if length != 1 or axis == "k"]
+    if len(kept) < len(axes):
+        before = " ".join(axis if axis in kept else "1" for axis in axes)
+        array = ww.rearrange(f"{before} -> {' '.join(kept)}", array)
+    if "h" in kept and repeats > 1:
+        after = [part for axis in kept for part in (["g", "r"] if axis == "h" else [axis])]
+        before = " ".join("(g r)" if axis == "h" else axis for axis in kept)
+        return " ".join(after), ww.rearrange(f"{before} -> {' '.join(after)}", array, r=repeats)
+    return " ".join(kept), array
+
+
+def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores]:
+    """Each head's sink as a key before all others, of zeros, whose logit is a bias and whose value is zeros."""
+    runtime, keys = scores.runtime, k.shape[2]
+    assert runtime is not None
+    k, v = (ww.rearrange("b g s d, b g k d -> b g (s + k) d", x[:, :, :1] * 0, x) for x in (k, v))
+    if scores.bias is None:
+        bias = ww.rearrange("h, k -> h 1 (1 + k)", scores.sinks, runtime.zeros((keys,), scores.sinks))
+    else:
+        bias = ww.rearrange("h, h q k -> h q (1 + k)", scores.sinks, scores.bias)
+    mask = scores.mask
+    if mask is not None:
+        first = mask[..., :1]
+        mask = ww.rearrange("... s, ... k -> ... (s + k)", first | ~first, mask)
+    return k, v, replace(scores, bias=bias, mask=mask, sinks=None)
+
+
+def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
+    """`b h q d, b g k d, b g k e -> b q (h e)` by `ww.attention`, which knows the library's fused kernel."""
+    if scores.sinks is not None:
+        k, v, scores = with_sinks(k, v, scores)
+    options = scores.options()
+    if scores.runtime is not None:
+        options |= scores.runtime.dropout
+    if scores.repeats == 1:
+        return ww.attention(HEADS, q, k, v, **options)
+    if q.shape[2] == 1 and not scores.causal:
+        return ww.attention(ONE_QUERY, q, k, v, g=k.shape[1], **options)
+    q = ww.rearrange("b h q d -> b q (h d)", q)
+    return ww.attention(SHARED, q, k, v, g=k.shape[1], r=scores.repeats, **options)
+
+
+def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:
+    """The same as `attend`, with the scores and the weights as arrays: `b h q d, b g k d, b g k e -> b q (h e)`."""
+    if scores.sinks is not None:
+        k, v, scores = with_sinks(k, v, scores)
+    weights = weigh(q, k, scores)
+    if scores.runtime is not None:
+        weights = scores.runtime.drop(weights)
+    return ww.dot("b (g r) q [k], b g [k] e -> b q (g r e)", weights, v, r=scores.repeats)
+
+
+def weights_of(q: Array, k: Array, v: Array, scores: Scores) -> Array:
+    """How much each query attends to each key: `b h q k`, summing to 1 over k, or less with sinks."""
+    if scores.sinks is None:
+        return weigh(q, k, scores)
+    k, _, scores = with_sinks(k, v, scores)
+    return weigh(q, k, scores)[..., 1:]
+
+
+def weigh(q: Array, k: Array, scores: Scores) -> Array:
+    """Softmax of the scores: scale, softcap, bias, mask, in this order. `b h q k`."""
+    assert scores.runtime is not None
+    assert not scores.causal
+    scale = q.shape[-1] ** -0.5 if scores.scale is None else scores.scale
+    logits = ww.dot("b (g r) q [d], b g k [d] -> b (g r) q k", q, k, r=scores.repeats) * scale
+    if scores.softcap is not None:
+        logits = scores.softcap * scores.runtime.tanh(logits / scores.softcap)
+    if scores.bias is not None:
+        axes, bias = named(scores.bias)
+        logits = ww.add(f"b h q k, {axes} -> b h q k", logits, bias)
+    if scores.mask is None:
+        return ww.softmax("b h q [k]", logits)
+    axes, mask = named(scores.mask)
+    logits = ww.where(f"{axes}, b h q k,  -> b h q k", mask, logits, lowest(logits))
+    return ww.where(f"{axes}, b h q k,  -> b h q k", mask, ww.softmax("b h q [k]", logits), 0.0)
+
+
+def lowest(logits: Array) -> float:
+    """A finite number below all scores: a row of these alone has weights and gradients that are numbers."""
+    return -6e4 if "float16" in str(logits.dtype).replace("bfloat16", "") else -1e30

@@ -1,0 +1,173 @@
+"""What attention keeps of earlier tokens, so that the next one costs no more than itself.
+
+A cache belongs to one attention layer and is passed in at every call. It keeps two tensors, keys `b g t d` and
+values `b g t e`, or what latent attention makes them of.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wirework.errors import AxisSizeError, NotSupportedError
+from wirework.nn.attention.places import Aligned, Places, Slots, ring_places
+from wirework.nn.masks import Mask
+
+
+class Cache:
+    """What all caches have: two tensors with one slot for each token they keep.
+
+    Attributes:
+        k, v: `b g slots d`, `b g slots e`; `None` before the first call.
+    """
+
+    k: Tensor | None = None
+    v: Tensor | None = None
+
+    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
+        """Where the next tokens and the keys that they will meet stand.
+
+        Raises:
+            NotSupportedError: if `mask` needs keys that this cache does not keep.
+        """
+        raise NotImplementedError
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep the keys and values of the next tokens; return those that these tokens meet."""
+        raise NotImplementedError
+
+    def reorder(self, rows: Tensor) -> None:
+        """Take other rows of the batch: what beam search does."""
+        if self.k is not None and self.v is not None:
+            self.k, self.v = self.k.index_select(0, rows), self.v.index_select(0, rows)
+
+
+class GrowingCache(Cache):
+    """Keeps everything. Its tensors have room to spare, so that most tokens are written without a copy.
+
+    While gradients are recorded it makes new tensors instead.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+
+    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
+        device = like.device
+        return Aligned(queries, self.length + queries, lambda start, stop: torch.arange(start, stop, device=device))
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        before, self.length = self.length, self.length + k.shape[2]
+        if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad):
+            self.k, self.v = (x if kept is None else torch.cat([kept[:, :, :before], x], 2)
+                              for kept, x in ((self.k, k), (self.v, v)))  # fmt: skip
+            return self.k, self.v
+        self.k, self.v = (self.written(kept, x, before) for kept, x in ((self.k, k), (self.v, v)))
+        return self.k[:, :, : self.length], self.v[:, :, : self.length]
+
+    def written(self, kept: Tensor | None, x: Tensor, before: int) -> Tensor:
+        """A tensor with the new slots written, which is another one if they did not fit."""
+        if kept is None or kept.shape[2] < self.length:
+            roomy = x.new_empty((*x.shape[:2], room(self.length), x.shape[3]))
+            if kept is not None:
+                roomy[:, :, :before] = kept[:, :, :before]
+            kept = roomy
+        kept[:, :, before : self.length] = x
+        return kept
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.length, self.k, self.v = 0, None, None
+
+
+def room(length: int) -> int:
+    """Slots for `length` tokens and some to come."""
+    return -(-length * 5 // 4 // 64) * 64 + 64
+
+
+class StaticCache(Cache):
+    """Keeps up to `max_length` tokens in tensors made once, so that no step of decoding differs in shape.
+
+    The number of tokens is a tensor: `torch.compile` compiles one step for all.
+    """
+
+    def __init__(self, max_length: int, device: torch.device | str | None = None) -> None:
+        self.max_length = max_length
+        self.length = torch.zeros((), dtype=torch.long, device=device)
+        self.slots = torch.arange(self.capacity, device=device)
+
+    @property
+    def capacity(self) -> int:
+        return self.max_length
+
+    def follow(self, like: Tensor) -> None:
+        """Move the counters to where the keys are."""
+        if self.length.device != like.device:
+            self.length, self.slots = self.length.to(like.device), self.slots.to(like.device)
+
+    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
+        self.follow(like)
+        if queries > self.max_length:
+            raise AxisSizeError(f"{queries} tokens do not fit into {self}")
+        of_queries = torch.arange(queries, device=like.device) + self.length
+        return Slots(of_queries, self.slots, self.slots <= of_queries[-1])
+
+    def allocate(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Make the tensors for keys and values like these."""
+        if self.k is None or self.v is None:
+            self.k, self.v = (x.new_zeros((*x.shape[:2], self.capacity, x.shape[3])) for x in (k, v))
+        return self.k, self.v
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        kept_k, kept_v = self.allocate(k, v)
+        slots = torch.arange(k.shape[2], device=k.device) + self.length
+        self.check_room(k.shape[2])
+        kept_k.index_copy_(2, slots, k)
+        kept_v.index_copy_(2, slots, v)
+        self.length += k.shape[2]
+        return kept_k, kept_v
+
+    def check_room(self, more: int) -> None:
+        """Refuse more tokens than fit, where the number of those kept can be read without waiting."""
+        if self.length.device.type != "cpu" or torch.compiler.is_compiling():
+            return
+        if self.length + more > self.max_length:
+            raise AxisSizeError(f"{more} more tokens do not fit into {self}, which has {int(self.length)}")
+
+    def reset(self) -> None:
+        """Forget everything; the tensors stay."""
+        self.length.zero_()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.max_length})"
+
+
+class SlidingCache(StaticCache):
+    """Keeps the last `window` tokens, in a ring: token p is in slot p % window.
+
+    It goes with a mask that reaches no further back, such as `causal & window(...)`.
+    """
+
+    def __init__(self, window: int, device: torch.device | str | None = None) -> None:
+        super().__init__(window, device)
+
+    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
+        self.follow(like)
+        reach = None if mask is None else mask.reach
+        if reach is None or reach > self.capacity:
+            raise NotSupportedError(f"{self} keeps fewer keys than the mask {mask} shows")
+        of_queries = torch.arange(queries, device=like.device) + self.length
+        if queries == 1:
+            of_keys = ring_places(self.slots, self.length + 1)
+        else:
+            of_keys = torch.cat([ring_places(self.slots, self.length), of_queries])
+        return Slots(of_queries, of_keys, of_keys >= 0)
+
+    def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        kept_k, kept_v = self.allocate(k, v)
+        queries, last = k.shape[2], min(k.shape[2], self.capacity)
+        met = None if queries == 1 else (torch.cat([kept_k, k], 2), torch.cat([kept_v, v], 2))
+        slots = (torch.arange(queries - last, queries, device=k.device) + self.length) % self.capacity
+        kept_k.index_copy_(2, slots, k[:, :, queries - last :])
+        kept_v.index_copy_(2, slots, v[:, :, queries - last :])
+        self.length += queries
+        return (kept_k, kept_v) if met is None else met
