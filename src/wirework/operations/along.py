@@ -61,11 +61,13 @@ def lower(name: str, low: Lowering) -> Value:
     value = low.inputs[0]
     if name in ("softmax", "log_softmax"):
         value = low.builder.apply("floating", [value], value.layout)
-        value = low.builder.arrange(value, together(value, axes))
+        value = low.builder.arrange(value, together(value, axes) if axes else [*value.layout, ()])
+        if not axes:  # "[...]" that stands for no axis: over a single value
+            value = act(name, low, value, (len(value.layout) - 1,))
     else:
         value = low.builder.reshape(value, split_at(value, axes))
-    dims = tuple(index for index, dim in enumerate(value.layout) if set(dim) & set(axes))
     if axes:
+        dims = tuple(index for index, dim in enumerate(value.layout) if set(dim) & set(axes))
         value = act(name, low, value, dims)
     return low.finish(value, low.bound.outputs[0])
 

@@ -9,14 +9,21 @@ torch.Size([64, 32])
 from wirework.nn.attention import Fused, Latent, QKNorm, Sinks, Softcap, Split
 from wirework.nn.initialisers import constant, normal, truncated_normal, uniform
 from wirework.nn.masks import Mask, causal, chunk, document, padding, prefix, span, where, window
+from wirework.nn.positions import DynamicScaling, LinearScaling, Llama3Scaling, PixelBands, YarnScaling, grid_positions
 from wirework.nn.torch.attention import Attention
 from wirework.nn.torch.base import build
 from wirework.nn.torch.caches import GrowingCache, SlidingCache, StaticCache
+from wirework.nn.torch.conv import Conv
+from wirework.nn.torch.embedding import Embedding
 from wirework.nn.torch.layers import Dropout, Linear, Norm
+from wirework.nn.torch.mlp import MLP, Residual
 from wirework.nn.torch.parameter import param
+from wirework.nn.torch.positions import ALiBi, LearnedPositions, RelativeBias, Rotary, Sinusoidal, T5Bias
 
 __all__ = [
-    "Attention", "Fused", "GrowingCache", "Latent", "Mask", "QKNorm", "Sinks", "SlidingCache", "Softcap", "Split",
-    "StaticCache", "causal", "chunk", "document", "padding", "prefix", "span", "where", "window",
-    "Dropout", "Linear", "Norm", "build", "constant", "normal", "param", "truncated_normal", "uniform",
+    "MLP", "ALiBi", "Attention", "Conv", "Dropout", "DynamicScaling", "Embedding", "Fused", "GrowingCache", "Latent",
+    "LearnedPositions", "Linear", "LinearScaling", "Llama3Scaling", "Mask", "Norm", "PixelBands", "QKNorm",
+    "RelativeBias", "Residual", "Rotary", "Sinks", "Sinusoidal", "SlidingCache", "Softcap", "Split", "StaticCache",
+    "T5Bias", "YarnScaling", "build", "causal", "chunk", "constant", "document", "grid_positions", "normal",
+    "padding", "param", "prefix", "span", "truncated_normal", "uniform", "where", "window",
 ]  # fmt: skip

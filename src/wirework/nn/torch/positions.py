@@ -332,7 +332,7 @@ class ALiBi(TableLayer):
     Source: Press et al., Train Short, Test Long, 2021; arXiv:2108.12409.
 
     >>> ALiBi(heads=2)(torch.tensor([2]), torch.arange(3))[0]
-    tensor([[-0.1250, -0.0625, -0.0000]])
+    tensor([[-0.1250, -0.0625,  0.0000]])
     """
 
     definition: ALiBiDefinition
