@@ -713,7 +713,7 @@ def elementwise(rng: Random) -> Case:
 
 def bracketed_elementwise(scene: Scene, name: str, axes: list[str]) -> Case:
     """`a [b]` for `a b, b`."""
-    inside = [axis for axis in axes[1:] if scene.rng.random() < 0.6]
+    inside = [axis for axis in axes if scene.rng.random() < 0.6]
     first = scene.joined_brackets(scene.layout(axes, wrap=bracketing(scene, inside), ones=0))
     second = [term for term in bracket_contents(first)]
     case = elementwise_case(scene, name, [first, second], None, axes)

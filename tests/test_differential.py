@@ -4,6 +4,10 @@ Random valid calls are given to a peer; where it takes them, results must agree.
 the language here means otherwise than einx, and why.
 """
 
+import pickle
+import subprocess
+import sys
+import traceback
 import warnings
 from random import Random
 
@@ -12,7 +16,7 @@ import einx
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from strategies import (
     FAMILIES,
@@ -27,6 +31,8 @@ from strategies import (
 from targets import NUMPY, actual, compare, on
 
 import wirework as ww
+import wirework.nn.torch as wn
+from wirework.errors import SemanticError, WireworkError
 
 EXAMPLES = settings().max_examples
 CHECKED_BY_EINX = ("rearrange", "reduction", "elementwise", "dot", "along", "get_at", "write_at")
@@ -70,7 +76,7 @@ def repeated_axes(expression: str) -> bool:
 
 
 @pytest.mark.parametrize("family", CHECKED_BY_EINX)
-@settings(max_examples=max(EXAMPLES // 2, 1))
+@settings(max_examples=max(EXAMPLES // 2, 1), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_einx_gives_the_same(family, data):
     case = data.draw(cases(lambda rng: natural(FAMILIES[family](rng))))
@@ -242,3 +248,254 @@ def test_more_axes_than_letters():
     expression = f"{' '.join(names)}, a1 b -> b {' '.join(names[2:])} a0"
     wanted = np.reshape(x.reshape(2, 2) @ np.ones((2, 3)), (2, 3)).T.reshape(3, *(1,) * 28, 2)
     np.testing.assert_array_equal(ww.dot(expression, x, np.ones((2, 3))), wanted)
+
+
+# -- faults of the peers that must not be ours ---------------------------------------------------------------------
+
+
+def both(values, dtype=None):
+    """The same array in NumPy and torch."""
+    values = np.asarray(values, dtype)
+    return values, torch.from_numpy(values)
+
+
+@pytest.mark.parametrize("expression", ["a a b c -> a b c", "a b c a b c -> a b c", "a b a -> b a", "a a a -> a"])
+def test_fault_diagonals(expression):
+    operand = expression.split(" ->")[0].replace(" ", "")
+    for x in both(np.random.default_rng(0).random((2,) * len(operand))):
+        np.testing.assert_array_equal(ww.rearrange(expression, x), np.einsum(expression.replace(" ", ""), x))
+
+
+def test_fault_size_0():
+    for x in both(np.zeros((0, 3))):
+        assert ww.rearrange("a b -> (a b)", x).shape == (0,)
+        assert ww.rearrange("(a c) b -> a c b", x, c=2).shape == (0, 2, 3)
+        assert ww.get_at("[v] b, t -> t b", ww.rearrange("a b -> b a", x), both(np.zeros(0, np.int64))[0]
+                         if isinstance(x, np.ndarray) else torch.zeros(0, dtype=torch.int64)).shape == (0, 0)
+        assert ww.rearrange("a b, c b -> (a + c) b", x, x).shape == (0, 3)
+        first, second = ww.rearrange("(a + c) b -> a b, c b", x, a=0)
+        assert first.shape == second.shape == (0, 3)
+        assert ww.sum("[a] b", x).tolist() == [0, 0, 0]
+        assert ww.softmax("a [b]", x).shape == (0, 3)
+        assert ww.dot("a b, a c -> b c", x, x).tolist() == [[0] * 3] * 3
+
+
+def test_fault_sizes_beyond_2_to_the_31():
+    x = np.broadcast_to(np.zeros(1, np.int8), (2**33,))
+    assert ww.solve("(a b)", x, a=2**16)["b"] == 2**17
+    huge = torch.zeros(1, dtype=torch.int8).expand(2**33)
+    assert ww.rearrange("(a b) -> b a", huge, a=2**31).shape == (4, 2**31)
+    assert ww.rearrange("a -> a b", torch.zeros(2**20, device="meta"), b=2**20).shape == (2**20, 2**20)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+def test_fault_narrow_coordinates(dtype):
+    values = np.arange(200 * 3).reshape(200, 3)
+    places = np.array([0, 100, 127], dtype)
+    for x, index in zip(both(values), both(places), strict=True):
+        np.testing.assert_array_equal(ww.get_at("[v] c, t -> t c", x, index), values[places.astype(int)])
+        pairs = np.stack([places, places % 3]).astype(dtype)
+        pairs = pairs if isinstance(x, np.ndarray) else torch.from_numpy(pairs)
+        np.testing.assert_array_equal(
+            ww.get_at("[v c], [2] t -> t", x, pairs), values[places.astype(int), places.astype(int) % 3]
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int8"])
+def test_fault_dtype_with_a_number(dtype):
+    x = torch.ones(3, dtype=getattr(torch, dtype))
+    assert ww.add("a, ", x, 1 if dtype == "int8" else 1.0).dtype == x.dtype
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
+def test_fault_mean_of_integers(dtype):
+    for x in both([[0, 1], [1, 1]], dtype):
+        np.testing.assert_allclose(ww.mean("a [b]", x), [0.5, 1])
+        np.testing.assert_allclose(ww.var("a [b]", x), [0.25, 0])
+
+
+def test_fault_two_axes():
+    values = np.random.default_rng(0).random((2, 3, 4))
+    for x in both(values):
+        np.testing.assert_allclose(ww.prod("[a] b [c]", x), values.prod((0, 2)))
+        np.testing.assert_allclose(ww.max("[a] b [c]", x), values.max((0, 2)))
+        wanted = np.exp(values) / np.exp(values).sum((0, 2), keepdims=True)
+        np.testing.assert_allclose(ww.softmax("[a] b [c]", x), wanted)
+
+
+def test_fault_repeated_coordinates():
+    for x, index, values in zip(both(np.zeros(2)), both([1, 1, 0]), both([1.0, 2.0, 4.0]), strict=True):
+        assert ww.add_at("[a], b, b", x, index, values).tolist() == [4, 3]
+        assert ww.subtract_at("[a], b, b", x, index, values).tolist() == [-4, -3]
+        assert x.tolist() == [0, 0]
+
+
+def test_fault_dot_of_mixed_dtypes():
+    for x, y in zip(both(np.ones((2, 3)), np.float32), both(np.ones((3, 2), bool)), strict=False):
+        assert ww.dot("a b, b c -> a c", x, y).tolist() == [[3, 3], [3, 3]]
+        assert ww.dot("b c, b c ->", y, y) == 6
+
+
+def test_fault_mistyped_keyword():
+    with pytest.raises(SemanticError, match=r"did you mean heads\?"):
+        ww.rearrange("(heads c) -> heads c", np.zeros(4), head=2)
+
+
+def test_fault_nothing_to_reduce():
+    with pytest.raises(SemanticError):
+        ww.sum("a b", np.zeros((2, 3)))
+    assert ww.sum("a [...]", np.ones(3)).tolist() == [1, 1, 1]
+    with pytest.raises(SemanticError):
+        ww.sum("5 b -> 5 b", np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("name", ["graph", "description", "expression", "shift", "backend", "sizes", "operation", "self"])
+def test_fault_reserved_axis_names(name):
+    assert ww.rearrange(f"({name} b) -> b {name}", np.arange(6), sizes={name: 2}).shape == (3, 2)
+    rolled = ww.roll(f"[({name} b)]", np.arange(6), shift=1, sizes={name: 2})
+    assert rolled.tolist() == [5, 0, 1, 2, 3, 4]
+    if name not in ("shift", "sizes"):
+        assert ww.rearrange(f"({name} b) -> b {name}", np.arange(6), **{name: 2}).shape == (3, 2)
+
+
+def test_fault_an_option_never_hides_an_axis():
+    with pytest.raises(SemanticError, match="shift"):
+        ww.roll("[(shift b)]", np.arange(6), shift=2)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ww.rearrange("(a b) -> a b", np.zeros(5), a=2),
+        lambda: ww.dot("a b, b c -> a c", np.zeros((2, 3)), np.zeros((4, 2))),
+        lambda: ww.rearrange("a (b -> c", np.zeros(5)),
+        lambda: ww.get_at("[a], b -> b", np.zeros(2), np.array([5])),
+        lambda: ww.rearrange("a b", np.zeros(2)),
+        lambda: ww.sum("... [a] s... -> ...", torch.zeros(2, 3)),
+    ],
+)
+def test_fault_long_tracebacks_and_errors_that_do_not_travel(call):
+    for _ in range(2):  # a first call, and one that is looked up
+        with pytest.raises(WireworkError) as info:
+            call()
+        frames = traceback.extract_tb(info.tb)
+        below = [frame for frame in frames if frame.filename != __file__]
+        assert len(below) <= 1, below
+        copy = pickle.loads(pickle.dumps(info.value))
+        assert str(copy) == str(info.value) and type(copy) is type(info.value)
+        assert "unnamed" not in str(info.value) and "@" not in str(info.value)
+
+
+def test_fault_a_mismatch_names_axis_and_argument():
+    with pytest.raises(WireworkError) as info:
+        ww.dot("a b, b c -> a c", np.zeros((2, 3)), np.zeros((4, 2)))
+    message = str(info.value)
+    assert "axis b" in message and "argument 1" in message and "argument 2" in message
+
+
+@pytest.mark.parametrize("count", [64, 200])
+def test_fault_many_operands(count):
+    arrays = [np.full(1, i) for i in range(count)]
+    names = [f"x{i}" for i in range(count)]
+    joined = ww.rearrange(f"{', '.join(names)} -> ({' + '.join(names)})", *arrays)
+    assert joined.tolist() == list(range(count))
+    parts = ww.rearrange(f"({' + '.join(names)}) -> {', '.join(names)}", joined, **{name: 1 for name in names})
+    assert [part.item() for part in parts] == list(range(count))
+
+
+def test_fault_coordinates_read_the_next_row():
+    for x, index in zip(both(np.arange(6).reshape(2, 3)), both([[0, 3]]), strict=True):
+        with pytest.raises(IndexError):
+            ww.get_at("[h w], p [2] -> p", x, index)
+    for x, index in zip(both(np.arange(6).reshape(2, 3)), both([[0, -1], [-1, -3]]), strict=True):
+        assert ww.get_at("[h w], p [2] -> p", x, index).tolist() == [2, 3]
+
+
+def test_fault_several_ellipses():
+    x = np.zeros((2, 4, 6, 3))
+    assert ww.rearrange("b (s w)... c... -> b s... (w...) c...", x, w=2, c=(3,)).shape == (2, 2, 3, 4, 3)
+
+
+# -- expressions that must run as they stand -----------------------------------------------------------------------
+
+
+def test_layer_norm_by_hand():
+    values = np.random.default_rng(0).random((2, 3, 5)) + 1e4
+    for x in both(values):
+        np.testing.assert_allclose(ww.mean("... [c]", x, keepdims=True), values.mean(-1, keepdims=True))
+        np.testing.assert_allclose(ww.var("... [c]", x, keepdims=True), values.var(-1, keepdims=True))
+
+
+def test_multi_head_attention():
+    rng = np.random.default_rng(0)
+    arrays = rng.random((2, 3, 8)), rng.random((2, 5, 8)), rng.random((2, 5, 8))
+    for q, k, v in (arrays, map(torch.from_numpy, arrays)):
+        a = ww.dot("b q (h c), b k (h c) -> b q k h", q, k, h=8)
+        assert a.shape == (2, 3, 5, 8)
+        a = ww.softmax("b q [k] h", a)
+        x = ww.dot("b q k h, b k (h c) -> b q (h c)", a, v)
+        fused = ww.attention("b q (h [c]), b [k] (h [c]), b [k] (h d) -> b q (h d)", q, k, v, h=8)
+        np.testing.assert_allclose(x, fused, rtol=1e-9)
+
+
+def test_shifted_windows():
+    original = np.random.default_rng(0).random((2, 32, 48, 3))
+    for x in both(original):
+        consts = ww.solve("b (s w)... c", x, w=16)
+        assert consts["s"] == (2, 3) and consts["w"] == (16, 16)
+        shift = 8
+        x = ww.roll("b [...] c", x, shift=-shift)
+        np.testing.assert_array_equal(x, np.roll(original, (-8, -8), (1, 2)))
+        rolled = x
+        x = ww.rearrange("b (s w)... c -> (b s...) (w...) c", x, **consts)
+        assert x.shape == (12, 256, 3)
+        x = ww.rearrange("(b s...) (w...) c -> b (s w)... c", x, **consts)
+        np.testing.assert_array_equal(x, rolled)
+
+
+@pytest.fixture
+def model():
+    """A module in which parameters are made: they belong to the module that is being run."""
+
+    def run(function, *arrays):
+        class Model(torch.nn.Module):
+            def forward(self, *arrays):
+                return function(*arrays)
+
+        return Model()(*arrays)
+
+    return run
+
+
+def test_expressions_with_parameters(model):
+    x = torch.rand(2, 4, 4, 6)
+    normal = torch.nn.init.normal_
+
+    assert model(lambda x: ww.multiply("... [c]", x, wn.param(init=1e-5)), x).allclose(x * 1e-5)
+    with_token = model(lambda x: ww.rearrange("b s... c, c -> b (1 + (s...)) c", x, wn.param(name="class_token")), x)
+    assert with_token.shape == (2, 17, 6)
+    assert torch.equal(with_token[:, 1:], x.reshape(2, 16, 6))
+    init = lambda tensor: normal(tensor, std=0.02)  # noqa: E731
+    assert model(lambda x: ww.add("b [s... c]", x, wn.param(name="pos_embed", init=init)), x).shape == x.shape
+    tokens = torch.randint(0, 50257, (2, 5))
+    embedded = model(
+        lambda x: ww.get_at("[v] c, b t -> b t c", wn.param(name="vocab_embed"), x, v=50257, c=1024), tokens
+    )
+    assert embedded.shape == (2, 5, 1024)
+    mixed = model(lambda x: ww.dot("b [s...->s2] c", x, wn.param(name="weight1"), s2=7), x)
+    assert mixed.shape == (2, 7, 6)
+    back = model(lambda x: ww.dot("b [s2->s...] c", x, wn.param(name="weight2"), s=(256, 256)), mixed)
+    assert back.shape == (2, 256, 256, 6)
+
+
+def test_expressions_as_layers():
+    x = torch.rand(2, 4, 4, 6)
+    assert wn.Norm("... [c]")(x).shape == x.shape
+    mixed = wn.Linear("b [s...->s2] c", s2=7)(x)
+    assert mixed.shape == (2, 7, 6)
+    assert wn.Linear("b [s2->s...] c", s=(256, 256))(mixed).shape == (2, 256, 256, 6)
+
+
+def test_importing_is_light():
+    code = "import wirework, sys; assert not {'torch', 'jax', 'einx', 'einops'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,6 @@ import copy
 import pickle
 import re
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import torch
 
 import wirework as ww
+from transcripts import Entry, read
 from wirework.errors import (
     AxisSizeError,
     BackendError,
@@ -100,34 +100,13 @@ NAMES = {
 # -- reading them ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Case:
-    """A call, and what it must say: the name of the error and its text."""
-
-    call: str
-    message: str
-
-
 def cases() -> list[Any]:
     """All of them, each named by its file and call."""
     return [
-        pytest.param(case, id=f"{path.stem}: {case.call[:60]}")
+        pytest.param(entry, id=f"{path.stem}: {entry.call[:60]}")
         for path in sorted(FOLDER.glob("*.txt"))
-        for case in read(path.read_text(encoding="utf-8"))
+        for entry in read(path)
     ]
-
-
-def read(text: str) -> list[Case]:
-    """The cases of one file. A line that starts with '#' is a heading."""
-    found = []
-    for block in re.split(r"^(?=>>> )", text, flags=re.MULTILINE):
-        lines = [line for line in block.splitlines() if not line.startswith("#")]
-        if not block.startswith(">>> "):
-            continue
-        count = 1 + sum(line.startswith("... ") for line in lines)
-        call = "\n".join(line[4:] for line in lines[:count])
-        found.append(Case(call, "\n".join(lines[count:]).strip("\n")))
-    return found
 
 
 def error_of(call: str) -> WireworkError:
@@ -147,9 +126,9 @@ def text_of(error: WireworkError) -> str:
 
 
 @pytest.mark.parametrize("case", cases())
-def test_message(case: Case) -> None:
+def test_message(case: Entry) -> None:
     error = error_of(case.call)
-    assert text_of(error) == case.message
+    assert text_of(error) == case.text
     check_traceback(error)
     check_copies(error)
     check_wording(error)
@@ -178,7 +157,9 @@ def check_wording(error: WireworkError) -> None:
         assert not re.search(r"@\d|#\d|\w\.\d|\.{4}\d", re.sub(r"\d\.\d", "", line)), line
         assert "  " not in line
         assert not re.search(r"\b1 (axes|arrays|dimensions|operands|outputs|numbers|values|parameters)\b", line), line
-        assert not re.search(r"\b([2-9]|0) (axis|array|dimension|operand|output|number|value|parameter)\b(?! op)", line), line
+        assert not re.search(
+            r"\b([2-9]|0) (axis|array|dimension|operand|output|number|value|parameter)\b(?! op)", line
+        ), line
     for start, end in error.spans:
         assert 0 <= start <= end <= len(error.expression or "") + 1
 
@@ -201,7 +182,7 @@ def test_each_class_is_also_one_of_python(kind: type, also: type) -> None:
 
 
 def test_every_class_has_a_message() -> None:
-    said = {case.message.split(":")[0] for path in FOLDER.glob("*.txt") for case in read(path.read_text("utf-8"))}
+    said = {entry.text.split(":")[0] for path in FOLDER.glob("*.txt") for entry in read(path)}
     assert said == {kind.__name__ for kind in WireworkError.__subclasses__()}
 
 

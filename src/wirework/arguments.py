@@ -67,7 +67,7 @@ def argument_kind(operation: Operation, text: str, place: int, array: Any) -> st
     if backend_of(array) is not None:
         return "array"
     if isinstance(array, bool | int | float | complex):
-        if operation.name.endswith("_at") and type(array) is not int and is_coordinate(operation, text, place):
+        if type(array) is not int and is_coordinate(operation, text, place):
             raise BackendError(
                 f"argument {place + 1} of {operation.name} is {array!r}: coordinates are whole numbers",
                 text,
@@ -89,7 +89,7 @@ def argument_kind(operation: Operation, text: str, place: int, array: Any) -> st
 def is_coordinate(operation: Operation, text: str, place: int) -> bool:
     """Whether an argument of an indexing operation holds coordinates, rather than the array or the values."""
     last = len(parse(text).inputs) - 1
-    return place > 0 and (operation.name == "get_at" or place < last)
+    return operation.name.endswith("_at") and place > 0 and (operation.name == "get_at" or place < last)
 
 
 def rank_of(array: Any, kind: str) -> int | None:

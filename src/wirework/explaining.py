@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wirework.arguments import checked_option, size_kind, sort_keywords, takes_value
+from wirework.arguments import checked_option, is_coordinate, size_kind, sort_keywords, takes_value
 from wirework.backends import load
 from wirework.errors import RankError, SemanticError, brief, counted, did_you_mean
-from wirework.notation import Array, Bound, Ellipsis, bracketed, contains, distribute, parse
+from wirework.notation import Array, Bound, Ellipsis, Shorthand, bracketed, contains, distribute, parse
 from wirework.notation.names import shown as without_marks
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
@@ -77,7 +77,7 @@ def call_without_arrays(
             spans = [operand.span for operand in operands if contains(operand, Ellipsis)]
             raise RankError("the expression has an ellipsis: give the rank of each array as ranks=(...)", text, spans)
         ranks = tuple(plain_rank(operand.terms) for operand in operands)
-        if len(ranks) == 1 and operation.arity[0] == 2:
+        if len(ranks) == 1 and takes_two(operation, text):
             ranks = (*ranks, second_rank(operation, text))
     if len(ranks) < operation.arity[0]:
         raise SemanticError(
@@ -98,6 +98,12 @@ def call_without_arrays(
 def plain_rank(terms: Sequence[Any]) -> int:
     """The rank of terms without ellipses."""
     return sum(plain_rank(term.terms) if type(term).__name__ == "Bracket" else 1 for term in terms)
+
+
+def takes_two(operation: Operation, text: str) -> bool:
+    """Whether an expression with one operand is a shorthand for two arrays."""
+    least, most = operation.arity
+    return least == 2 or (most != 1 and contains(parse(text).inputs[0], Shorthand))
 
 
 def second_rank(operation: Operation, text: str) -> int:
@@ -202,7 +208,10 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
     a*b
     """
     operation = operation_called(name)
-    stand_ins = [stand_in(array) if isinstance(array, tuple | list) else array for array in arrays]
+    stand_ins = [
+        stand_in(array, is_coordinate(operation, expression, place)) if isinstance(array, tuple | list) else array
+        for place, array in enumerate(arrays)
+    ]
     prepared = prepare(operation, expression, stand_ins, keywords)
     own = program_for(prepared)
     shown = own
@@ -216,11 +225,11 @@ def explain(name: str, expression: str, /, *arrays: Any, backend: str | None = N
     return explanation(own, shown, prepared)
 
 
-def stand_in(shape: Sequence[int]) -> Any:
+def stand_in(shape: Sequence[int], coordinates: bool) -> Any:
     """An array of a shape, that takes no memory."""
     if not all(isinstance(length, int) and length >= 0 for length in shape):
         raise SemanticError(f"a shape is made of whole numbers from 0 on, unlike {tuple(shape)}")
-    return np.broadcast_to(np.zeros(()), tuple(shape))
+    return np.broadcast_to(np.zeros((), int) if coordinates else np.ones(()), tuple(shape))
 
 
 def explanation(program: Program, shown: Program, prepared: Prepared) -> Explanation:
@@ -242,7 +251,7 @@ def explanation(program: Program, shown: Program, prepared: Prepared) -> Explana
         operation.name,
         operation.summary,
         full_text(bound),
-        axes_of(bound, lengths),
+        axes_of(bound, lengths, inner_axes(program)),
         loop_of(program, lengths),
         shown.source,
         shown.backend.name,
@@ -258,12 +267,12 @@ def full_text(bound: Bound) -> str:
     return without_marks(str(bound.expression))
 
 
-def axes_of(bound: Bound, lengths: Mapping[str, int]) -> tuple[tuple[str, int, str], ...]:
+def axes_of(bound: Bound, lengths: Mapping[str, int], inside: set[str]) -> tuple[tuple[str, int, str], ...]:
     """Name, length and part of every axis, in order of appearance."""
     found: dict[str, tuple[str, int, str]] = {}
     for array in (*bound.inputs, *bound.outputs):
         for leaf in array.leaves:
-            part = "seen by the operation" if leaf.bracket else "loop"
+            part = "seen by the operation" if leaf.name in inside else "loop"
             if leaf.size in lengths and "@" not in leaf.name:
                 found.setdefault(leaf.name, (shown_axis(leaf.name), lengths[leaf.size], part))
     return tuple(found.values())
@@ -289,6 +298,8 @@ def formula(cost: Mapping[tuple[str, ...], int]) -> str:
 def loop_of(program: Program, lengths: Mapping[str, int]) -> str:
     """Python code of the loop nest: one loop for each unbracketed axis, the operation inside."""
     bound, operation = program.bound, program.operation
+    if operation.family == "solving":
+        return "# the sizes are read off the shapes"
     if any(len(dim.items) != len(dim.leaves) for array in (*bound.inputs, *bound.outputs) for dim in array.dims):
         return "# the parts of a concatenation are copied one after the other"
     names = [entry.name for entry in program.plan.inputs]

@@ -29,7 +29,7 @@ AXES = st.sampled_from(["a", "b", "c", "batch", "_x", "s2"]).map(Axis) | st.inte
 
 
 def repeated(term):
-    return Ellipsis(term) if not isinstance(term, Concat) else term
+    return term if term == Ellipsis(None) else Ellipsis(term)
 
 
 def plain(inner):

@@ -31,6 +31,7 @@ class Jax(Backend):
             "cheapest": generic.cheapest,
             "expect_rank": generic.expect_rank,
             "floating": floating,
+            "real": real,
             "index_put": index_put,
             "promote": promote,
             "unravel": partial(generic.unravel, jnp),
@@ -55,14 +56,21 @@ class Jax(Backend):
         return f"{x}.{function}({listed(arguments)})"
 
     def softmax(self, x: str, axis: int) -> str:
-        return f"jax.nn.softmax({x}, {axis})"
+        return f"jax.nn.softmax(real({x}), {axis})"
 
     def log_softmax(self, x: str, axis: int) -> str:
-        return f"jax.nn.log_softmax({x}, {axis})"
+        return f"jax.nn.log_softmax(real({x}), {axis})"
 
     def take(self, x: str, *indices: str, axis: int) -> str:
         place = listed([*[":"] * axis, *indices])
         return f'{x}.at[{place}].get(mode="fill")'
+
+
+def real(x: Any) -> Any:
+    """An array that is not of complex numbers."""
+    if jnp.iscomplexobj(x):
+        raise TypeError("it is not defined for complex numbers")
+    return x
 
 
 def floating(x: Any) -> Any:

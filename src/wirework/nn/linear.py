@@ -25,6 +25,8 @@ from wirework.nn.initialisers import Constant, lecun_normal
 from wirework.nn.sizes import Size, missing
 from wirework.notation.tree import (
     Bracket,
+    Concat,
+    Group,
     Operand,
     Shorthand,
     Term,
@@ -86,8 +88,9 @@ class LinearDefinition:
 
     @cached_property
     def input_sizes(self) -> dict[str, Size]:
-        """The given sizes that take the input apart."""
-        names = axis_names((self.input,))
+        """The given sizes that take the input apart. What is not flattened has the weight's sizes anyway."""
+        flattened = [node for node in walk(self.input) if isinstance(node, Group | Concat)]
+        names = axis_names(tuple(Operand((node,)) for node in flattened))
         return {name: size for name, size in self.sizes.items() if name in names}
 
     @property

@@ -251,8 +251,7 @@ class Both(Mask):
 
     @property
     def reach(self) -> int | None:
-        found = [part.reach for part in merged(self.parts)]
-        return min((reach for reach in found if reach is not None), default=None)
+        return least([part.reach for part in merged(self.parts)])
 
     def __repr__(self) -> str:
         return " & ".join(f"({part})" if isinstance(part, Either) else str(part) for part in self.parts)
@@ -274,7 +273,8 @@ class Either(Mask):
     @property
     def reach(self) -> int | None:
         found = [part.reach for part in self.parts]
-        return None if None in found else max(reach for reach in found if reach is not None)
+        known = [reach for reach in found if reach is not None]
+        return max(known) if len(known) == len(found) else None
 
     def __repr__(self) -> str:
         return " | ".join(str(part) for part in self.parts)
@@ -306,11 +306,16 @@ def merged(parts: tuple[Mask, ...]) -> tuple[Mask, ...]:
     spans = [part for part in parts if isinstance(part, Span)]
     if len(spans) < 2:
         return parts
-    blind = any(span.after is not None and span.after <= 0 for span in spans if not isinstance(span, Window))
-    past = [span.before - (blind and isinstance(span, Window)) for span in spans if span.before is not None]
-    future = [span.after for span in spans if span.after is not None]
-    one = Span(min(past, default=None), min(future, default=None))
-    return (one, *(part for part in parts if not isinstance(part, Span)))
+    after = least([span.after for span in spans])
+    shorter = int(after is not None and after <= 0)
+    before = least([w.before - shorter if isinstance(w, Window) else w.before for w in spans])
+    return (Span(before, after), *(part for part in parts if not isinstance(part, Span)))
+
+
+def least(bounds: list[int | None]) -> int | None:
+    """The smallest of some bounds, of which `None` is none."""
+    known = [bound for bound in bounds if bound is not None]
+    return min(known) if known else None
 
 
 def as_mask(mask: Mask | Rule | Array) -> Mask:

@@ -211,7 +211,8 @@ class Binder:
         ]
 
     def missing(self, inputs: Sequence[Array], outputs: Sequence[Array], solution: Solution) -> list[str]:
-        names = dict.fromkeys(size for array in (*inputs, *outputs) for dim in array.dims for size in sizes_in(dim.items))
+        dims = [dim for array in (*inputs, *outputs) for dim in array.dims]
+        names = dict.fromkeys(size for dim in dims for size in sizes_in(dim.items))
         own = self.rules.output_only
         return [name for name in names if name not in solution.sizes and name.split(".")[0] not in own]
 

@@ -1,5 +1,7 @@
 """Attention with the options of well-known models against their modules in transformers, with the same weights."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,10 +24,9 @@ class Reference:
     """A module of transformers, and the layer that must equal it."""
 
     def __init__(self, name: str, kind: str, **config) -> None:
-        base = transformers.models.auto.configuration_auto.CONFIG_MAPPING[name.replace("olmo2", "olmo2")]
+        base = getattr(transformers, f"{kind}Config")
         self.config = base(attn_implementation="eager", attention_dropout=0.0, **config)
-        self.modeling = getattr(transformers.models, name)
-        self.modeling = __import__(f"transformers.models.{name}.modeling_{name}", fromlist=["_"])
+        self.modeling = import_module(f"transformers.models.{name}.modeling_{name}")
         self.module = getattr(self.modeling, f"{kind}Attention")(self.config, 0)
         for parameter in self.module.parameters():
             nn.init.normal_(parameter, std=0.5)

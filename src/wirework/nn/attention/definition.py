@@ -110,6 +110,11 @@ class AttentionDefinition:
         """The same with all sizes, given the features of the inputs."""
         return replace(self, sizes=self.sizes.resolve(dim, context_dim))
 
+    @property
+    def in_steps(self) -> bool:
+        """Whether scores and weights become arrays: no library's fused kernel has a softcap."""
+        return self.backend == "explicit" or self.softcap is not None
+
     # -- what it computes -------------------------------------------------------------------------------------
 
     def __call__(
@@ -133,7 +138,7 @@ class AttentionDefinition:
             positions: for the position transform, `t` or `b t`; `None`: the places of the tokens.
         """
         made, scores = self.prepare(parts, runtime, x, context, mask, cache, positions)
-        mix = attend_in_steps if self.backend == "explicit" else attend
+        mix = attend_in_steps if self.in_steps else attend
         mixed = mix(made.q, made.k, made.v, scores)
         if made.gate is not None:
             mixed = mixed * runtime.sigmoid(made.gate)
@@ -172,7 +177,7 @@ class AttentionDefinition:
 
     def scores(self, parts: Parts, runtime: Runtime, places: Places, mask: Mask | None) -> Scores:
         """What happens to the scores."""
-        causal, array = visible(mask, places, dense=self.backend == "explicit")
+        causal, array = visible(mask, places, dense=self.in_steps)
         return Scores(
             causal=causal,
             mask=array,

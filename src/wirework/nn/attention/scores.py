@@ -76,18 +76,19 @@ class Scores:
         return found
 
 
-def named(array: Array, repeats: int = 1) -> tuple[str, Array]:
-    """A mask or bias with the names of its axes, without those of length 1."""
+def named(array: Array, repeats: int, alone: str = "h") -> tuple[str, Array]:
+    """A mask or bias with the names of its axes, without those of length 1.
+
+    The axis of heads is `g r` where heads share keys, and else what `alone` says.
+    """
     axes = "b h q k".split()[4 - array.ndim :]
     kept = [axis for axis, length in zip(axes, array.shape, strict=True) if length != 1 or axis == "k"]
-    if len(kept) < len(axes):
-        before = " ".join(axis if axis in kept else "1" for axis in axes)
-        array = ww.rearrange(f"{before} -> {' '.join(kept)}", array)
-    if "h" in kept and repeats > 1:
-        after = [part for axis in kept for part in (["g", "r"] if axis == "h" else [axis])]
-        before = " ".join("(g r)" if axis == "h" else axis for axis in kept)
-        return " ".join(after), ww.rearrange(f"{before} -> {' '.join(after)}", array, r=repeats)
-    return " ".join(kept), array
+    before, after = " ".join(axis if axis in kept else "1" for axis in axes), " ".join(kept)
+    if "h" not in kept or repeats == 1:
+        array = array if kept == axes else ww.rearrange(f"{before} -> {after}", array)
+        return after.replace("h", alone), array
+    after = after.replace("h", "g r")
+    return after, ww.rearrange(f"{before.replace('h', '(g r)')} -> {after}", array, r=repeats)
 
 
 def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores]:
@@ -122,39 +123,38 @@ def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
 
 
 def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:
-    """The same as `attend`, with the scores and the weights as arrays: `b h q d, b g k d, b g k e -> b q (h e)`."""
+    """The same as `attend`, with the scores and the weights as arrays."""
     if scores.sinks is not None:
         k, v, scores = with_sinks(k, v, scores)
-    weights = weigh(q, k, scores)
-    if scores.runtime is not None:
-        weights = scores.runtime.drop(weights)
-    return ww.dot("b (g r) q [k], b g [k] e -> b q (g r e)", weights, v, r=scores.repeats)
+    assert scores.runtime is not None
+    weights = scores.runtime.drop(weigh(q, k, scores))
+    return ww.dot("b g r q [k], b g [k] e -> b q (g r e)", weights, v)
 
 
 def weights_of(q: Array, k: Array, v: Array, scores: Scores) -> Array:
     """How much each query attends to each key: `b h q k`, summing to 1 over k, or less with sinks."""
-    if scores.sinks is None:
-        return weigh(q, k, scores)
-    k, _, scores = with_sinks(k, v, scores)
-    return weigh(q, k, scores)[..., 1:]
+    sinks = scores.sinks is not None
+    if sinks:
+        k, _, scores = with_sinks(k, v, scores)
+    weights = ww.rearrange("b g r q k -> b (g r) q k", weigh(q, k, scores))
+    return weights[..., 1:] if sinks else weights
 
 
 def weigh(q: Array, k: Array, scores: Scores) -> Array:
-    """Softmax of the scores: scale, softcap, bias, mask, in this order. `b h q k`."""
+    """Softmax of the scores: scale, softcap, bias, mask, in this order. `b g r q k`, where h is `g r`."""
     assert scores.runtime is not None
-    assert not scores.causal
     scale = q.shape[-1] ** -0.5 if scores.scale is None else scores.scale
-    logits = ww.dot("b (g r) q [d], b g k [d] -> b (g r) q k", q, k, r=scores.repeats) * scale
+    logits = ww.dot("b (g r) q [d], b g k [d] -> b g r q k", q, k, r=scores.repeats) * scale
     if scores.softcap is not None:
         logits = scores.softcap * scores.runtime.tanh(logits / scores.softcap)
     if scores.bias is not None:
-        axes, bias = named(scores.bias)
-        logits = ww.add(f"b h q k, {axes} -> b h q k", logits, bias)
+        axes, bias = named(scores.bias, scores.repeats, alone="g")
+        logits = ww.add(f"b g r q k, {axes} -> b g r q k", logits, bias)
     if scores.mask is None:
-        return ww.softmax("b h q [k]", logits)
-    axes, mask = named(scores.mask)
-    logits = ww.where(f"{axes}, b h q k,  -> b h q k", mask, logits, lowest(logits))
-    return ww.where(f"{axes}, b h q k,  -> b h q k", mask, ww.softmax("b h q [k]", logits), 0.0)
+        return ww.softmax("b g r q [k]", logits)
+    axes, mask = named(scores.mask, scores.repeats, alone="g")
+    logits = ww.where(f"{axes}, b g r q k,  -> b g r q k", mask, logits, lowest(logits))
+    return ww.where(f"{axes}, b g r q k,  -> b g r q k", mask, ww.softmax("b g r q [k]", logits), 0.0)
 
 
 def lowest(logits: Array) -> float:

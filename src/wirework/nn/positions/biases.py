@@ -129,12 +129,15 @@ class T5BiasDefinition(OneTable):
 
     @cached_property
     def tables(self) -> dict[str, np.ndarray]:
-        """`bucket`: that of each offset from -max_distance to max_distance."""
-        after = np.arange(-self.max_distance, self.max_distance + 1)
-        if not self.bidirectional:
-            return {"bucket": self.one_sided(np.maximum(-after, 0), self.buckets)}
-        half = self.buckets // 2
-        return {"bucket": self.one_sided(np.abs(after), half) + half * (after > 0)}
+        """`bucket`: that of each offset from -max_distance to max_distance, and these two as numbers."""
+        limit = self.max_distance
+        after = np.arange(-limit, limit + 1)
+        if self.bidirectional:
+            half = self.buckets // 2
+            bucket = self.one_sided(np.abs(after), half) + half * (after > 0)
+        else:
+            bucket = self.one_sided(np.maximum(-after, 0), self.buckets)
+        return {"bucket": bucket, "least": np.array(-limit), "most": np.array(limit)}
 
     def one_sided(self, distance: np.ndarray, buckets: int) -> np.ndarray:
         """The buckets of distances in one direction."""
@@ -147,9 +150,9 @@ class T5BiasDefinition(OneTable):
 
     def __call__(self, weight: Array, tables: Mapping[str, Array], q: Array, k: Array) -> Array:
         """The biases `h q k` or `b h q k`."""
-        limit = self.max_distance
-        near = ww.minimum("..., ", ww.maximum("..., ", offsets(q, k), -limit), limit)
-        return ww.get_at(LOOK_UP, weight, ww.get_at("[n], ... -> ...", tables["bucket"], near + limit))
+        near = ww.minimum("..., ", ww.maximum("..., ", offsets(q, k), tables["least"]), tables["most"])
+        bucket = ww.get_at("[n], ... -> ...", tables["bucket"], near + self.max_distance)
+        return ww.get_at(LOOK_UP, weight, bucket)
 
     @property
     def summary(self) -> str:

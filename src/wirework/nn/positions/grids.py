@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 Grid = tuple[int, ...]
@@ -21,7 +19,6 @@ def grid_positions(*sizes: int) -> np.ndarray:
     return np.stack([axis.reshape(-1) for axis in np.indices(sizes)], axis=-1)
 
 
-@lru_cache(maxsize=256)
 def resampling(old: int, new: int, antialias: bool) -> np.ndarray:
     """The matrix `new old` of bicubic resampling along one axis.
 
@@ -40,10 +37,8 @@ def resampling(old: int, new: int, antialias: bool) -> np.ndarray:
     if antialias:
         weights = np.where((taps >= 0) & (taps < old), weights, 0.0)
         weights /= weights.sum(axis=1, keepdims=True)
-    matrix = np.zeros((new, old))
-    np.add.at(matrix, (np.arange(new)[:, None], taps.clip(0, old - 1)), weights)
-    matrix.flags.writeable = False
-    return matrix
+    places = taps.clip(0, old - 1)[:, :, None] == np.arange(old)
+    return (weights[:, :, None] * places).sum(axis=1)
 
 
 def cubic(x: np.ndarray, constant: float) -> np.ndarray:

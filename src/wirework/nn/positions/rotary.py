@@ -54,12 +54,13 @@ class RotaryDefinition(Untrained):
 
     @cached_property
     def tables(self) -> dict[str, np.ndarray]:
-        """`frequencies`, f; with dynamic scaling also the powers of the growth that they are multiplied by."""
+        """`frequencies`, f; with dynamic scaling also `exponents`, f, and the number `length`."""
         if self.scaling is None:
             return {"frequencies": geometric(self.base, self.count)}
         tables = {"frequencies": self.scaling.frequencies(self.base, self.count)}
         if isinstance(self.scaling, DynamicScaling):
             tables["exponents"] = self.scaling.exponents(self.count)
+            tables["length"] = np.array(float(self.scaling.length))
         return tables
 
     @property
@@ -74,15 +75,16 @@ class RotaryDefinition(Untrained):
         """
         frequencies = tables["frequencies"]
         if isinstance(self.scaling, DynamicScaling):
-            frequencies = frequencies * self.growth(positions, self.scaling) ** tables["exponents"]
+            growth = self.growth(positions, tables["length"], self.scaling.factor)
+            frequencies = frequencies * growth ** tables["exponents"]
         if self.coordinates == 1:
             return ww.multiply("... t, f -> ... t f", positions, frequencies)
         return ww.multiply("... t c, f -> ... t (c f)", positions, frequencies, c=self.coordinates)
 
-    def growth(self, positions: Array, scaling: DynamicScaling) -> Array:
-        """How much the base grows, but for its exponent: 1 up to the length that was trained on."""
-        length = ww.maximum(", ", ww.max("[...]", positions) + 1.0, float(scaling.length))
-        return length * (scaling.factor / scaling.length) - (scaling.factor - 1)
+    def growth(self, positions: Array, length: Array, factor: float) -> Array:
+        """What the base grows by, but for an exponent: 1 up to the length that was trained on."""
+        seen = ww.maximum(", ", ww.max("[...]", positions) + 1.0, length)
+        return factor * seen / length - (factor - 1)
 
     def factors(self, cos: Array, sin: Array) -> tuple[Array, Array]:
         """What features and their partners are multiplied by, from cosines and sines of the angles, `b t f`."""

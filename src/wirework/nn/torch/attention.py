@@ -93,17 +93,9 @@ class Attention(Layer):
         sizes = HeadSizes(
             heads, kv_heads or heads, dim, context_dim, head_dim, value_dim, out_dim, biased(bias), gate
         ).resolve(None)
-        caps, score_bias = [s for s in scores if isinstance(s, Softcap)], bias_among(scores)
+        softcap, sinks, score_bias = sorted_out(scores)
         definition = AttentionDefinition(
-            sizes,
-            projection,
-            qk_norm,
-            mask,
-            scale,
-            caps[0].limit if caps else None,
-            any(isinstance(score, Sinks) for score in scores),
-            dropout,
-            backend,
+            sizes, projection, qk_norm, mask, scale, softcap, sinks, dropout, backend
         )
         super().__init__(definition, device, dtype)
         for name, part in definition.parts.items():
@@ -186,12 +178,14 @@ class Attention(Layer):
         nn.Module._load_from_state_dict(self, state_dict, prefix, *args, **kwargs)  # type: ignore[arg-type]
 
 
-def bias_among(scores: Sequence[Any]) -> ScoreBias | None:
-    """The function among what is done to the scores."""
-    functions = [score for score in scores if not isinstance(score, Softcap | Sinks)]
-    if len(functions) > 1 or not all(callable(function) for function in functions):
-        raise NotSupportedError("scores are Softcap(...), Sinks() and at most one function of positions")
-    return functions[0] if functions else None
+def sorted_out(scores: Sequence[Any]) -> tuple[float | None, bool, ScoreBias | None]:
+    """The limit, whether there are sinks, and the function, among what is done to the scores."""
+    caps = [score.limit for score in scores if isinstance(score, Softcap)]
+    sinks = [score for score in scores if isinstance(score, Sinks)]
+    others = [score for score in scores if not isinstance(score, Softcap | Sinks)]
+    if max(len(caps), len(sinks), len(others)) > 1 or not all(map(callable, others)):
+        raise NotSupportedError("scores are at most one Softcap(...), one Sinks() and one function of positions")
+    return caps[0] if caps else None, bool(sinks), others[0] if others else None
 
 
 def layer_of(part: PartDefinition, device: Any, dtype: torch.dtype | None) -> Linear | Norm:

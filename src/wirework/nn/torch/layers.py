@@ -11,8 +11,10 @@ from wirework.errors import AxisSizeError
 from wirework.nn.dropout import DropoutDefinition
 from wirework.nn.linear import LinearDefinition
 from wirework.nn.norm import NormDefinition
+from wirework.nn.norm_forms import form_of
 from wirework.nn.sizes import Size
 from wirework.nn.torch.base import Layer
+from wirework.nn.torch.norms import fused
 
 
 class Linear(Layer):
@@ -114,6 +116,7 @@ class Norm(Layer):
         definition = NormDefinition(stats, params, mean, var, scale, bias, epsilon, tracked, sizes)
         super().__init__(definition, device, dtype)
         self.decay_rate = decay_rate
+        self.form = form_of(definition)
         for name in {"weight", "bias"} - set(definition.parameters):
             self.register_parameter(name, None)
         if tracked:
@@ -132,6 +135,8 @@ class Norm(Layer):
     def forward(self, x: Tensor) -> Tensor:
         if self.unbuilt:
             self.build_from(x)
+        if self.form is not None and (y := fused(self, self.form, x)) is not None:
+            return y.to(x.dtype)
         normalised = self.normalise(x.to(torch.promote_types(x.dtype, torch.float32)))
         y = self.definition.affine(normalised, self.weight, self.bias)
         return y.to(x.dtype) if x.is_floating_point() else y
