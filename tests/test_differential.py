@@ -59,9 +59,20 @@ def differs_on_purpose(case: Case) -> str | None:
         if isinstance(argument, Data)
     ):
         return "negative coordinates count from the end of their own axis; einx flattens them"
-    if case.operation in ("rearrange", "id") and any(1 in shape or () == shape for shape in shapes):
-        return "several operands, or parts of a concatenation, are paired by axes; einx leaves out those of length 1"
+    if case.operation in ("rearrange", "id") and ("," in case.expression or "+" in case.expression):
+        if any(1 in shape or () == shape for shape in shapes) or "+" in case.expression and has_part_of_length_1(case):
+            return "operands and parts of a concatenation are paired by axes; einx leaves out axes of length 1"
     return None
+
+
+def has_part_of_length_1(case: Case) -> bool:
+    """Whether some axis, or a part of a concatenation, has length 1."""
+    arrays = [on(NUMPY, argument) for argument in case.arguments]
+    try:
+        sizes = ww.solve(case.expression.partition("->")[0], *arrays, **case.keywords)
+    except WireworkError:
+        return True  # a size for the output alone, or one that only the whole expression tells
+    return 1 in sizes.values() or "1" in case.expression
 
 
 def repeated_axes(expression: str) -> bool:

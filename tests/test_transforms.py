@@ -35,6 +35,7 @@ FAMILY_CALLS = {
     "get_at": lambda x: ww.get_at("b [t] c, p -> b p c", x, INDEX(x)),
     "add_at": lambda x: ww.add_at("b [t] c, p, b p c", x, INDEX(x), x[:, :2]),
     "attention": lambda x: ww.attention("b q (h [d]), b [k] (h [d]), b [k] (h e) -> b q (h e)", x, x, x, h=2, causal=True),
+    "full_attention": lambda x: ww.attention("b q (h [d]), b [k] (h [d]), b [k] (h e) -> b q (h e)", x, x, x, h=2),
     "conv": lambda x: ww.conv("b [s] [c -> d]", x, x[0, :3, :, None] * ONES(x), padding=1),
     "window": lambda x: ww.mean("b t [w] c", ww.window("b [t] c -> b t [w] c", x, w=2, stride=2)),
 }  # fmt: skip
@@ -181,7 +182,7 @@ def test_torch_grad_and_jvp(name):
     gradient = torch.func.grad(loss)(x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if name == "attention":
+        if "attention" in name:
             with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
                 _, change = torch.func.jvp(loss, (x,), (v,))
         else:
@@ -237,7 +238,7 @@ def mesh(tmp_path_factory):
     dist.destroy_process_group()
 
 
-DISTRIBUTED = ("rearrange", "mean", "var", "dot", "softmax", "attention", "concat", "split")
+DISTRIBUTED = ("rearrange", "mean", "var", "dot", "softmax", "full_attention", "concat", "split", "add")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -142,12 +142,15 @@ def derived_axis(operation: Operation, name: str) -> bool:
     return operation.name == "conv" and name.endswith("_kernel")
 
 
-def keyword_order(keywords: Mapping[str, Any], sizes: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """Names in the order in which a call gives them; those in `sizes=` at its place."""
-    found: list[str] = []
+def keyword_order(keywords: Mapping[str, Any], options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """("size" or "option", name) in the order in which a call gives them; those in `sizes=` at its place."""
+    found: list[tuple[str, str]] = []
     for name, value in keywords.items():
-        found += list(value) if name == "sizes" and isinstance(value, Mapping) else [name]
-    return list(dict.fromkeys(found))
+        if name == "sizes" and isinstance(value, Mapping):
+            found += [("size", inner) for inner in value]
+        else:
+            found.append(("option" if name in options else "size", name))
+    return found
 
 
 def size_kind(name: str, value: Any, text: str) -> Any:

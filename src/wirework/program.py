@@ -111,9 +111,10 @@ def prepare(operation: str | Operation, text: Any, arrays: Sequence[Any], keywor
     backend = load("numpy") if solving else call_backend(text, arrays, options)
     ranks = tuple(rank_of(array, kind) for array, kind in zip(arrays, kinds, strict=True))
     order = tuple(
-        ("option" if name in options else "size", name)
-        for name in (*keyword_order(keywords, sizes, options),)
-        if name in given or (name in static and takes_value(operation, name, static[name]))
+        (kind, name)
+        for kind, name in keyword_order(keywords, options)
+        if (kind == "size" and name in given)
+        or (kind == "option" and name in static and takes_value(operation, name, static[name]))
     )
     call = Call(text, kinds, ranks, given, static, order, backend.fused)
     values = tuple(

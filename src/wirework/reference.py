@@ -146,9 +146,7 @@ def given_kind(value: Any) -> Any:
     return tuple(map(given_kind, value)) if isinstance(value, tuple | list) else "int"
 
 
-def values_of(
-    bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]
-) -> Callable[[Atom], int]:
+def values_of(bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any]) -> Callable[[Atom], int]:
     """What every size in a formula is, for actual arrays. Raises AxisSizeError if they contradict each other."""
     found: dict[str, int] = {}
 
@@ -180,49 +178,35 @@ def values_of(
 
 def rearrange(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
     """Copy every element. Each part of a concatenation counts as an operand of its own."""
-    sources = [(n, parts) for n, array in enumerate(loops.inputs) for parts in choices(array)]
-    targets = [(n, parts) for n, array in enumerate(loops.outputs) for parts in choices(array)]
-    given = [axes_of(loops.inputs[n], parts) for n, parts in sources]
-    wanted = [axes_of(loops.outputs[n], parts) for n, parts in targets]
-    dtypes = [array.dtype for array in loops.arrays]
-    results = [np.zeros(loops.shape(output), np.result_type(*dtypes)) for output in loops.outputs]
-    paired = pairing(given, wanted)
-    dtypes = [set() for _ in results]
-    for (target, target_parts), axes, chosen in zip(targets, wanted, paired, strict=True):
-        source, source_parts = sources[chosen]
-        dtypes[target].add(loops.arrays[source].dtype)
+    sources = [(number, *block) for number, array in enumerate(loops.inputs) for block in blocks(array)]
+    targets = [(number, *block) for number, array in enumerate(loops.outputs) for block in blocks(array)]
+    chosen = pairing([axes for *_, axes in sources], [axes for *_, axes in targets])
+    dtypes = [
+        np.result_type(*(loops.arrays[sources[c][0]] for t, c in zip(targets, chosen, strict=True) if t[0] == n))
+        for n in range(len(loops.outputs))
+    ]
+    results = [np.zeros(loops.shape(output), dtype) for output, dtype in zip(loops.outputs, dtypes, strict=True)]
+    for (target, target_parts, axes), choice in zip(targets, chosen, strict=True):
+        source, source_parts, _ = sources[choice]
         for point in loops.loop(axes):
             element = loops.arrays[source][loops.index(loops.inputs[source], point, source_parts)]
             results[target][loops.index(loops.outputs[target], point, target_parts)] = element
-    return tuple(result.astype(np.result_type(*used)) for result, used in zip(results, dtypes, strict=True))
+    return tuple(results)
 
 
-def choices(array: Array) -> list[tuple[int, ...]]:
-    """The parts of an operand's concatenations that go together, as the numbers `Loops.index` takes."""
+def blocks(array: Array) -> list[tuple[tuple[int, ...], tuple[str, ...]]]:
+    """The blocks of an operand: one part of each concatenation, as `Loops.index` takes it, and the axes in them."""
 
-    def of_items(items: Sequence[Item]) -> list[tuple[int, ...]]:
-        found: list[tuple[int, ...]] = [()]
+    def of_items(items: Sequence[Item]) -> list[tuple[tuple[int, ...], tuple[str, ...]]]:
+        found: list[tuple[tuple[int, ...], tuple[str, ...]]] = [((), ())]
         for item in items:
-            if not isinstance(item, Leaf):
-                options = [(n, *inner) for n, part in enumerate(item.parts) for inner in of_items(part)]
-                found = [(*before, *option) for before in found for option in options]
+            options = [((), (item.name,))] if isinstance(item, Leaf) else [
+                ((number, *parts), axes) for number, part in enumerate(item.parts) for parts, axes in of_items(part)
+            ]  # fmt: skip
+            found = [(before + parts, around + axes) for before, around in found for parts, axes in options]
         return found
 
     return of_items([item for dim in array.dims for item in dim.items])
-
-
-def axes_of(array: Array, parts: Sequence[int]) -> tuple[str, ...]:
-    """The axes of an operand in some parts of its concatenations."""
-    chosen = iter(parts)
-
-    def of_items(items: Sequence[Item]) -> Iterator[str]:
-        for item in items:
-            if isinstance(item, Leaf):
-                yield item.name
-            else:
-                yield from of_items(item.parts[next(chosen)])
-
-    return tuple(of_items([item for dim in array.dims for item in dim.items]))
 
 
 def pairing(given: Sequence[tuple[str, ...]], wanted: Sequence[tuple[str, ...]]) -> list[int]:
@@ -268,8 +252,8 @@ def reduction(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
 
 
 def variance(cell: np.ndarray, correction: float) -> Any:
-    deviations = np.abs(cell - np.mean(cell)) ** 2
-    return np.sum(deviations) / np.float64(cell.size - correction)
+    """The sum of squared distances from the mean, divided by how many there are less the correction."""
+    return np.sum(np.abs(cell - np.sum(cell) / np.float64(cell.size)) ** 2) / np.float64(cell.size - correction)
 
 
 REDUCTIONS: dict[str, Callable[[np.ndarray, float], Any]] = {
@@ -422,9 +406,8 @@ def attention(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
 
     def score(point: Point) -> float:
         """How much a query attends to a key; -inf for one that it may not see."""
-        total = sum(complex_or_float(loops.at(0, each) * loops.at(1, each))
-                    for each in ({**point, **inner} for inner in loops.loop(compared)))
-        total = total * scale
+        places = [{**point, **inner} for inner in loops.loop(compared)]
+        total = sum(float(loops.at(0, each)) * float(loops.at(1, each)) for each in places) * scale
         total = total if softcap is None else softcap * np.tanh(total / softcap)
         if options.get("bias") is not None:
             total = total + float(extra(loops, options["bias"], scored, point))
@@ -444,10 +427,6 @@ def attention(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
         return np.sum(softmax(scores) * [float(loops.at(2, each)) for each in places])
 
     return (loops.fill(element),)
-
-
-def complex_or_float(number: Any) -> Any:
-    return np.float64(number)
 
 
 def query_axes(loops: Loops, compared: Sequence[str], keys: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -498,7 +477,9 @@ def sliding(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
         room = loops.length(axis) + sum(pad) - reach
         if room < 0 and not transposed:
             raise SemanticError("the kernel does not fit")
-        made = (loops.length(axis) - 1) * stride[i] + reach - sum(pad) + more[i] if transposed else room // stride[i] + 1
+        made = (
+            (loops.length(axis) - 1) * stride[i] + reach - sum(pad) + more[i] if transposed else room // stride[i] + 1
+        )
         loops.lengths[place] = made
         before.append(pad[0])
 

@@ -32,7 +32,7 @@ class ArrayApi(Backend):
             "xp": xp,
             "coordinates": partial(coordinates, xp),
             "cheapest": generic.cheapest,
-            "expect_rank": generic.expect_rank,
+            "expect_shape": generic.expect_shape,
             **{name: partial(getattr(generic, name), xp) for name in shared},
             **{name: partial(globals()[name], xp) for name in own},
         }

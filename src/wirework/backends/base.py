@@ -203,8 +203,9 @@ class Backend:
     def entry(self, values: str, index: int) -> str:
         return f"{values}[{index}]"
 
-    def expect_rank(self, value: str, rank: int) -> str:
-        return f"expect_rank({value}, {rank})"
+    def expect_shape(self, value: str, rank: int, axes: Sequence[int], sizes: Sequence[str]) -> str:
+        known = listed(f"{axis}: {size}" for axis, size in zip(axes, sizes, strict=True))
+        return f"expect_shape({value}, {rank}, {{{known}}})"
 
 
 def given(names: Sequence[str], values: Sequence[str]) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from wirework.errors import AxisSizeError, NotSupportedError, SemanticError, counted
+from wirework.errors import AxisSizeError, NotSupportedError, SemanticError
 
 Axes = int | tuple[int, ...]
 PerAxis = int | Sequence[int]
@@ -88,6 +88,8 @@ def attend(
     if k.shape[-2] == 0:
         return xp.matmul(scores, v)
     weights = stable_softmax(xp, scores, -1)
+    if dropout is not None and not 0 <= dropout <= 1:
+        raise SemanticError(f"dropout= is a probability, not {dropout}")
     if dropout:
         if drop is None or rng is None:
             raise NotSupportedError("dropout= in attention needs rng= on this backend")
@@ -138,6 +140,8 @@ def pads(
 
 def places(size: int, padding: tuple[int, int], extent: int, stride: int, dilation: int) -> int:
     """How many places a kernel has on an axis."""
+    if extent < 1:
+        raise SemanticError("a kernel or window has a length of at least 1")
     if stride < 1 or dilation < 1:
         raise SemanticError("stride= and dilation= are at least 1")
     span = size + sum(padding) - dilation * (extent - 1) - 1
@@ -245,14 +249,14 @@ def unravel(xp: Any, index: Any, sizes: Sequence[int], axis: int) -> Any:
     return xp.stack(found[::-1], axis=axis)
 
 
-def expect_rank(value: Any, rank: int) -> Any:
-    """A user's function must return arrays of the rank that the expression says."""
-    actual = getattr(value, "ndim", 0)
-    if actual != rank:
-        raise SemanticError(
-            f"the function returned {counted(actual, 'dimension')}, "
-            f"but the expression has {counted(rank, 'axis')} there"
-        )
+def expect_shape(value: Any, rank: int, sizes: Mapping[int, int]) -> Any:
+    """A user's function must return arrays with the dimensions that the expression says."""
+    shape = getattr(value, "shape", ())
+    if len(shape) != rank:
+        raise SemanticError(f"the function returned {len(shape)} dimensions where the expression has {rank}")
+    for axis, size in sizes.items():
+        if shape[axis] != size:
+            raise SemanticError(f"the function returned {shape[axis]} where the expression has {size}")
     return value
 
 

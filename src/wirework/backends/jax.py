@@ -29,7 +29,7 @@ class Jax(Backend):
             "convolve": convolve,
             "coordinates": coordinates,
             "cheapest": generic.cheapest,
-            "expect_rank": generic.expect_rank,
+            "expect_shape": generic.expect_shape,
             "floating": floating,
             "real": real,
             "index_put": index_put,

@@ -30,7 +30,7 @@ class NumPy(Backend):
             "index_put": index_put,
             "vmap": vmap,
             "cheapest": generic.cheapest,
-            "expect_rank": generic.expect_rank,
+            "expect_shape": generic.expect_shape,
         }
 
     def owns(self, kind: type) -> bool:

@@ -56,7 +56,9 @@ class Printer:
         self.arguments = [*parameters, *keywords]
         self.argument_names = {entry.name for entry in self.plan.inputs}
         for name, rank in self.plan.ranks:
-            self.lines.append(f"if {self.code[name]}.ndim != {rank}:\n    raise TypeError({f'{name} has another rank'!r})")
+            self.lines.append(
+                f"if {self.code[name]}.ndim != {rank}:\n    raise TypeError({f'{name} has another rank'!r})"
+            )
         self.unpack_shapes()
         checks = 0
         for statement in self.plan.statements:

@@ -30,7 +30,7 @@ class Torch(Backend):
             "convolve": convolve,
             "coordinates": coordinates,
             "cheapest": generic.cheapest,
-            "expect_rank": generic.expect_rank,
+            "expect_shape": generic.expect_shape,
             "floating": floating,
             "from_numpy": from_numpy,
             "index_put": index_put,
@@ -128,8 +128,10 @@ class Torch(Backend):
         if causal or own:
             return super().attention(*arguments, extras=extras, causal=causal, grouped=grouped)
         theirs = {"mask": "attn_mask", "bias": "attn_mask", "dropout": "dropout_p", "scale": "scale"}
-        values = [f"{value}.to({arguments[0]}.dtype)" if name == "bias" else value
-                  for name, value in zip(extras, arguments[3:], strict=True)]
+        values = [
+            f"{value}.to({arguments[0]}.dtype)" if name == "bias" else value
+            for name, value in zip(extras, arguments[3:], strict=True)
+        ]
         options = given([theirs[name] for name in extras], values)
         options += ["enable_gqa=True"] if grouped else []
         return f"F.scaled_dot_product_attention({listed([*arguments[:3], *options])})"

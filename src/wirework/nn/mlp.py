@@ -41,7 +41,9 @@ class MLPDefinition:
         check_names(self.sizes, (self.first.operand, self.last.operand), self.expand)
         lacking = missing(self.first.output_axes, self.sizes)
         if lacking:
-            raise SemanticError(f"MLP needs the size of its hidden axis {lacking[0]}: pass {lacking[0]}=...", self.expand)
+            raise SemanticError(
+                f"MLP needs the size of its hidden axis {lacking[0]}: pass {lacking[0]}=...", self.expand
+            )
         settle(self)
 
     @cached_property

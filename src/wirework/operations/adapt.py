@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -121,10 +121,18 @@ def lower_vmap(low: Lowering) -> list[Value] | Value:
         entry = results
         if len(outputs) > 1:
             entry = low.builder.apply("entry", [results], layout, index=index)
-        entry = low.builder.apply("expect_rank", [replace(entry, layout=tuple(layout))], layout, rank=len(layout))
-        low.builder.measure(entry, [a for a in out.select(bracket=True) if low.bound.size_of[a] not in low.bound.sizes])
+        new = [axis for axis in out.select(bracket=True) if low.bound.size_of[axis] not in low.bound.sizes]
+        entry = expected(low, replace(entry, layout=tuple(layout)), new)
+        low.builder.measure(entry, new)
         found.append(low.finish(entry, out))
     return found if len(outputs) > 1 else found[0]
+
+
+def expected(low: Lowering, value: Value, new: Sequence[str] = ()) -> Value:
+    """A result of the user's function, checked to have the dimensions that the expression says."""
+    axes = tuple(place for place, dim in enumerate(value.layout) if not set(dim) & set(new))
+    sizes = tuple(low.builder.dim_size(value.layout[place]) for place in axes)
+    return low.builder.apply("expect_shape", [value], value.layout, rank=len(value.layout), axes=axes, sizes=sizes)
 
 
 def lower_elementwise(low: Lowering) -> Value:
@@ -132,7 +140,7 @@ def lower_elementwise(low: Lowering) -> Value:
     order, operands = elementwise.lined_up_all(low)
     layout = [(axis,) for axis in order]
     value = low.builder.apply("call", operands, layout, function="function")
-    value = low.builder.apply("expect_rank", [value], layout, rank=len(layout))
+    value = expected(low, value)
     return low.finish(value, low.bound.outputs[0])
 
 
@@ -144,7 +152,7 @@ def lower_reduce(keyword: str, low: Lowering) -> Value:
     rest = [dim for index, dim in enumerate(value.layout) if index not in dims]
     shown = repr(dims[0] if len(dims) == 1 else dims)
     value = low.builder.apply("call", [value], rest, function="function", **{keyword: shown})
-    value = low.builder.apply("expect_rank", [value], rest, rank=len(rest))
+    value = expected(low, value)
     return low.finish(value, low.bound.outputs[0])
 
 

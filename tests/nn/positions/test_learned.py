@@ -32,7 +32,9 @@ def test_equals_timm(timm_layers, old, new, prefix, dtype):
     expected = timm_layers.resample_abs_pos_embed(positions.weight[None], list(new), list(old), prefix)[0]
     y = positions.resampled(new)
     assert y.dtype == dtype
-    torch.testing.assert_close(y, expected, **({"rtol": 1e-2, "atol": 1e-4} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-6}))
+    torch.testing.assert_close(
+        y, expected, **({"rtol": 1e-2, "atol": 1e-4} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-6})
+    )
 
 
 @pytest.mark.parametrize("size", [48, 32, 80])
@@ -110,7 +112,9 @@ def test_compile():
 
 def test_messages():
     positions = wn.LearnedPositions((2, 2), d=4)
-    with pytest.raises(AxisSizeError, match=r"LearnedPositions\(\(2, 2\)\) has 4 rows, but there are 3 tokens: pass grid="):
+    with pytest.raises(
+        AxisSizeError, match=r"LearnedPositions\(\(2, 2\)\) has 4 rows, but there are 3 tokens: pass grid="
+    ):
         positions(torch.zeros(3, 4))
     with pytest.raises(RankError, match=r"cannot be resampled to \(3,\), which has 1 axes"):
         positions.resampled(3)

@@ -103,7 +103,11 @@ def llama(transformers, dim, base, length, scaling=None):
 
     parameters = {"rope_theta": base, "rope_type": "default", **(scaling or {})}
     config = transformers.LlamaConfig(
-        hidden_size=2 * dim, num_attention_heads=2, head_dim=dim, max_position_embeddings=length, rope_parameters=parameters
+        hidden_size=2 * dim,
+        num_attention_heads=2,
+        head_dim=dim,
+        max_position_embeddings=length,
+        rope_parameters=parameters,
     )
     return LlamaRotaryEmbedding(config)
 

@@ -27,7 +27,9 @@ def paper(positions, d, base=10000.0):
 def test_equals_the_paper(data):
     dtype = data.draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16]))
     lead = data.draw(st.lists(st.integers(1, 3), max_size=2))
-    t, d, base = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 8).map(lambda n: 2 * n), st.sampled_from([100.0, 10000.0])))
+    t, d, base = data.draw(
+        st.tuples(st.integers(1, 9), st.integers(1, 8).map(lambda n: 2 * n), st.sampled_from([100.0, 10000.0]))
+    )
     x = torch.randn(*lead, t, d, dtype=dtype)
     expected = x + paper(range(t), d, base).to(dtype)
     close = {"rtol": 2e-2, "atol": 2e-2} if dtype == torch.bfloat16 else {"rtol": 1e-5, "atol": 1e-5}
@@ -65,7 +67,9 @@ def test_coordinates_are_one_embedding_each(data):
     module = wn.Sinusoidal(2 * f * count, coordinates=count, layout=layout)
     y = module.encode(positions if count > 1 else positions[..., 0])
     order = [" cfk".index(letter) for letter in layout.split()]
-    named = torch.stack([torch.stack([paper(row, 2 * f) for row in positions[..., c].tolist()]) for c in range(count)], 2)
+    named = torch.stack(
+        [torch.stack([paper(row, 2 * f) for row in positions[..., c].tolist()]) for c in range(count)], 2
+    )
     expected = named.unflatten(-1, (f, 2)).permute(0, 1, *(place + 1 for place in order)).flatten(2)
     torch.testing.assert_close(y, expected.float(), rtol=1e-4, atol=1e-5)
 
@@ -113,6 +117,8 @@ def test_messages():
         wn.Sinusoidal()(torch.zeros(2, 7))
     with pytest.raises(SemanticError, match="one of c f k, c k f, k c f, not 'k f'"):
         wn.Sinusoidal(8, layout="k f")
-    with pytest.raises(AxisSizeError, match=r"axis d of Sinusoidal\(\) has no size yet: pass d=\.\.\. or call build\(\)"):
+    with pytest.raises(
+        AxisSizeError, match=r"axis d of Sinusoidal\(\) has no size yet: pass d=\.\.\. or call build\(\)"
+    ):
         wn.Sinusoidal().encode(torch.arange(3))
     assert repr(wn.Sinusoidal(8)) == "Sinusoidal(d=8, base=10000.0, layout='c f k')"

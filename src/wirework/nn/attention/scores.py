@@ -81,7 +81,7 @@ def named(array: Array, repeats: int, alone: str = "h") -> tuple[str, Array]:
 
     The axis of heads is `g r` where heads share keys, and else what `alone` says.
     """
-    axes = "b h q k".split()[4 - array.ndim :]
+    axes = ["b", "h", "q", "k"][4 - array.ndim :]
     kept = [axis for axis, length in zip(axes, array.shape, strict=True) if length != 1 or axis == "k"]
     before, after = " ".join(axis if axis in kept else "1" for axis in axes), " ".join(kept)
     if "h" not in kept or repeats == 1:
@@ -128,7 +128,7 @@ def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:
         k, v, scores = with_sinks(k, v, scores)
     assert scores.runtime is not None
     weights = scores.runtime.drop(weigh(q, k, scores))
-    return ww.dot("b g r q [k], b g [k] e -> b q (g r e)", weights, v)
+    return ww.rearrange("b g r q e -> b q (g r e)", ww.dot("b g r q [k], b g [k] e -> b g r q e", weights, v))
 
 
 def weights_of(q: Array, k: Array, v: Array, scores: Scores) -> Array:

@@ -80,7 +80,9 @@ class SinusoidalDefinition(Untrained):
         if self.d is None:
             raise AxisSizeError(no_size("d", str(self)))
         one = "... t, f -> ... t 1 f"
-        return ww.multiply(one if self.coordinates == 1 else "... t c, f -> ... t c f", positions, tables["frequencies"])
+        return ww.multiply(
+            one if self.coordinates == 1 else "... t c, f -> ... t c f", positions, tables["frequencies"]
+        )
 
     def join(self, sin: Array, cos: Array) -> Array:
         """The embedding `... t d` from sines and cosines `... t c f`."""

@@ -128,9 +128,7 @@ class LearnedPositions(Layer):
         if sizes == self.definition.grid:
             return self.weight
         wide = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
-        matrices = [
-            torch.tensor(matrix, dtype=wide.dtype, device=wide.device) for matrix in self.definition.matrices(sizes)
-        ]
+        matrices = [torch.as_tensor(matrix).to(wide) for matrix in self.definition.matrices(sizes)]
         with torch.autocast(wide.device.type, enabled=False):
             return self.definition.resample(wide, matrices).to(self.weight.dtype)
 
