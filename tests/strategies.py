@@ -265,7 +265,9 @@ class Scene:
 
     # -- sizes that must be given ------------------------------------------------------------------------------
 
-    def given(self, inputs: Sequence[Sequence[Term] | None], others: Iterable[str] = (), spare: float = 0.15) -> dict[str, Any]:
+    def given(
+        self, inputs: Sequence[Sequence[Term] | None], others: Iterable[str] = (), spare: float = 0.15
+    ) -> dict[str, Any]:
         """Sizes by keyword: those that cannot be derived from the inputs (`None`: a factory), and some more.
 
         Args:
@@ -409,8 +411,12 @@ def flattened_names(node: Node) -> list[str]:
     """The names in a dimension of several axes: what is divided by zero cannot be found."""
     if isinstance(node, int) or not isinstance(node[1], list):
         return []
-    return [name for part in node[1] for name in (flattened_names(part) or ([] if isinstance(part, int) else [part[0]]))
-            if name not in ("product", "sum")]
+    return [
+        name
+        for part in node[1]
+        for name in (flattened_names(part) or ([] if isinstance(part, int) else [part[0]]))
+        if name not in ("product", "sum")
+    ]
 
 
 def flat_product(nodes: Iterable[Node]) -> list[Node]:
@@ -464,7 +470,10 @@ def transposed(scene: Scene) -> Case:
         target.insert(scene.rng.randint(0, len(target)), number_term(scene.rng.choice((0, 2, 3))))
     given = scene.given([source], [*names, *new])
     return Case(
-        name_of(scene.rng), scene.text([source], [target]), [scene.operand(source, scene.dtype())], scene.keywords(given)
+        name_of(scene.rng),
+        scene.text([source], [target]),
+        [scene.operand(source, scene.dtype())],
+        scene.keywords(given),
     )
 
 
@@ -481,7 +490,9 @@ def several(scene: Scene) -> Case:
     shared = scene.some_axes(0, 2, 1)
     sources, targets, used = [], [], []
     for _ in range(scene.rng.randint(2, 3)):
-        own = [name for name in shared if scene.rng.random() < 0.5] + [scene.axis() for _ in range(scene.rng.randint(0, 2))]
+        own = [name for name in shared if scene.rng.random() < 0.5] + [
+            scene.axis() for _ in range(scene.rng.randint(0, 2))
+        ]
         sources.append(scene.layout(own))
         targets.append(scene.layout(own))
         used += own
@@ -563,7 +574,10 @@ def recombined(scene: Scene) -> Case:
         place_in(scene, target, term)
     given = scene.given([source], [*common, *(name for parts in sums for own in parts for name in own)])
     return Case(
-        name_of(scene.rng), scene.text([source], [target]), [scene.operand(source, scene.dtype())], scene.keywords(given)
+        name_of(scene.rng),
+        scene.text([source], [target]),
+        [scene.operand(source, scene.dtype())],
+        scene.keywords(given),
     )
 
 
@@ -636,11 +650,15 @@ def plain_reduction(scene: Scene, name: str, reduced: list[str], kept: list[str]
                 new_one = rng.choice(("1", "", "2"))
                 text = text.replace(each, f"[{each[1:-1]} -> {new_one}]" if rng.random() < 0.9 else each)
         given = scene.given([source], [*kept, *reduced])
-        return Case(name, text, [scene.operand(source, reduction_dtype(scene, name))], {**scene.keywords(given), **keywords})
+        return Case(
+            name, text, [scene.operand(source, reduction_dtype(scene, name))], {**scene.keywords(given), **keywords}
+        )
     names = [*kept, *reduced, *(new if outputs else ())]
     given = scene.given([source], names)
     data = scene.operand(source, reduction_dtype(scene, name))
-    return Case(name, scene.text([source], outputs), [data], {**scene.keywords(given, ("keepdims", "correction")), **keywords})
+    return Case(
+        name, scene.text([source], outputs), [data], {**scene.keywords(given, ("keepdims", "correction")), **keywords}
+    )
 
 
 def walk_terms(terms: Iterable[Term]) -> list[Term]:
@@ -672,7 +690,7 @@ def arg_reduction(scene: Scene, name: str, reduced: list[str], kept: list[str]) 
     outputs = None
     if form != "plain":
         outputs = [scene.layout(kept)]
-        if form == "coordinates" or units < len(reduced) and rng.random() < 0.5:
+        if form == "coordinates" or (units < len(reduced) and rng.random() < 0.5):
             count = number_term(units)
             outputs[0].insert(rng.randint(0, len(outputs[0])), bracket_term(count))
     given = scene.given([source], [*kept, *reduced])
@@ -742,7 +760,7 @@ def elementwise_case(
     rng = scene.rng
     dtype = scene.dtype([
         each for each in (FLOATS if name == "logaddexp" else DTYPES)
-        if not (each == "bool" and name in NO_BOOL or each == "complex64" and name in NO_COMPLEX)
+        if not ((each == "bool" and name in NO_BOOL) or (each == "complex64" and name in NO_COMPLEX))
     ])  # fmt: skip
     arguments: list[Any] = []
     known: list[list[Term] | None] = []

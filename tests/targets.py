@@ -11,9 +11,9 @@ import array_api_strict
 import ml_dtypes
 import numpy as np
 import torch
-from strategies import Case, Data, Factory
 
 import wirework as ww
+from strategies import Case, Data, Factory
 from wirework import reference
 
 HALF = ("float16", "bfloat16")
@@ -92,7 +92,7 @@ MIXES = ("get_at", "set_at", "add_at", "subtract_at", "where", "attention")
 def strict_refuses(case: Case) -> bool:
     """The standard has no half precision, does not mix dtypes, and has each function for some dtypes only."""
     dtypes = case.dtypes
-    if dtypes & set(HALF) or "complex64" in dtypes and case.operation not in MOVES:
+    if dtypes & set(HALF) or ("complex64" in dtypes and case.operation not in MOVES):
         return True
     if case.operation == "where" and sum(not isinstance(argument, Data) for argument in case.arguments) > 1:
         return True  # the dtype of two Python numbers is left open
@@ -102,7 +102,7 @@ def strict_refuses(case: Case) -> bool:
         return True
     if case.operation in MIXES:
         return "bool" in dtypes and case.operation not in MOVES
-    return len(dtypes) > 1 or "bool" in dtypes and case.operation not in MOVES
+    return len(dtypes) > 1 or ("bool" in dtypes and case.operation not in MOVES)
 
 
 NUMPY = Target("numpy", numpy_array, np.asarray, lambda case: "bfloat16" in case.dtypes)

@@ -18,6 +18,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+
+import wirework as ww
+import wirework.nn.torch as wn
 from strategies import (
     FAMILIES,
     Case,
@@ -29,9 +32,6 @@ from strategies import (
     number_term,
 )
 from targets import NUMPY, actual, compare, on
-
-import wirework as ww
-import wirework.nn.torch as wn
 from wirework.errors import SemanticError, WireworkError
 
 EXAMPLES = settings().max_examples
@@ -60,7 +60,9 @@ def differs_on_purpose(case: Case) -> str | None:
     ):
         return "negative coordinates count from the end of their own axis; einx flattens them"
     if case.operation in ("rearrange", "id") and ("," in case.expression or "+" in case.expression):
-        if any(1 in shape or () == shape for shape in shapes) or "+" in case.expression and has_part_of_length_1(case):
+        if any(1 in shape or shape == () for shape in shapes) or (
+            "+" in case.expression and has_part_of_length_1(case)
+        ):
             return "operands and parts of a concatenation are paired by axes; einx leaves out axes of length 1"
     return None
 
@@ -95,8 +97,10 @@ def test_einx_gives_the_same(family, data):
     name = "id" if case.operation == "rearrange" else case.operation
     assume(hasattr(einx, name))
     text = " ".join(case.expression.split())  # einx takes no newlines
-    arguments = [np.array(each) if isinstance(each, np.ndarray) else each
-                 for each in (on(NUMPY, argument) for argument in case.arguments)]  # einx writes into its arguments
+    arguments = [
+        np.array(each) if isinstance(each, np.ndarray) else each
+        for each in (on(NUMPY, argument) for argument in case.arguments)
+    ]  # einx writes into its arguments
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -154,7 +158,7 @@ def einops_scene(rng: Random) -> Scene:
 
 
 def flat_groups(terms):
-    """einops has no parentheses inside parentheses."""
+    """Einops has no parentheses inside parentheses."""
     return [group_term(*(inner for inner in leaves(term))) if term.kind == "group" else term for term in terms]
 
 
@@ -281,8 +285,11 @@ def test_fault_size_0():
     for x in both(np.zeros((0, 3))):
         assert ww.rearrange("a b -> (a b)", x).shape == (0,)
         assert ww.rearrange("(a c) b -> a c b", x, c=2).shape == (0, 2, 3)
-        assert ww.get_at("[v] b, t -> t b", ww.rearrange("a b -> b a", x), both(np.zeros(0, np.int64))[0]
-                         if isinstance(x, np.ndarray) else torch.zeros(0, dtype=torch.int64)).shape == (0, 0)
+        assert ww.get_at(
+            "[v] b, t -> t b",
+            ww.rearrange("a b -> b a", x),
+            both(np.zeros(0, np.int64))[0] if isinstance(x, np.ndarray) else torch.zeros(0, dtype=torch.int64),
+        ).shape == (0, 0)
         assert ww.rearrange("a b, c b -> (a + c) b", x, x).shape == (0, 3)
         first, second = ww.rearrange("(a + c) b -> a b, c b", x, a=0)
         assert first.shape == second.shape == (0, 3)
@@ -360,7 +367,9 @@ def test_fault_nothing_to_reduce():
         ww.sum("5 b -> 5 b", np.zeros((5, 3)))
 
 
-@pytest.mark.parametrize("name", ["graph", "description", "expression", "shift", "backend", "sizes", "operation", "self"])
+@pytest.mark.parametrize(
+    "name", ["graph", "description", "expression", "shift", "backend", "sizes", "operation", "self"]
+)
 def test_fault_reserved_axis_names(name):
     assert ww.rearrange(f"({name} b) -> b {name}", np.arange(6), sizes={name: 2}).shape == (3, 2)
     rolled = ww.roll(f"[({name} b)]", np.arange(6), shift=1, sizes={name: 2})

@@ -41,11 +41,11 @@ FAMILY_CALLS = {
 }  # fmt: skip
 
 
-def INDEX(x):  # noqa: N802
+def INDEX(x):
     return torch.tensor([0, 1], device=x.device) if isinstance(x, torch.Tensor) else jax.numpy.asarray([0, 1])
 
 
-def ONES(x):  # noqa: N802
+def ONES(x):
     return torch.ones(6, 5, device=x.device) if isinstance(x, torch.Tensor) else jax.numpy.ones((6, 5))
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import Case, Scene, bracketing, cases
-from targets import JAX_JIT, NUMPY, STRICT, TORCH, actual, compare, on, precise
 
 import wirework as ww
+from strategies import Case, Scene, bracketing, cases
+from targets import JAX_JIT, NUMPY, STRICT, TORCH, actual, compare, on, precise
 from wirework import reference
 from wirework.errors import NotSupportedError
 from wirework.operations import adapted
@@ -74,7 +74,9 @@ def test_elementwise_and_reduce(target):
     np.testing.assert_allclose(target.values(norm("a b c -> c b", x)), np.linalg.norm(values, axis=0).T)
 
 
-@pytest.mark.parametrize("name", ["vmap", "take", "promote", "fail", "root", "np", "function", "x", "lambda", "expect_rank"])
+@pytest.mark.parametrize(
+    "name", ["vmap", "take", "promote", "fail", "root", "np", "function", "x", "lambda", "expect_rank"]
+)
 def test_any_name_of_a_function(name):
     def function(x):
         return (x * x).sum()

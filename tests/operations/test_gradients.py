@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import FAMILIES, Case, Data, Unsolvable, cases
-from targets import TORCH, Target, on
 
 import wirework as ww
+from strategies import FAMILIES, Case, Data, Unsolvable, cases
+from targets import TORCH, Target, on
 
 WITHOUT = {
     "argmin", "argmax", "any", "all", "count_nonzero", "floor_divide", "less", "less_equal", "greater",
@@ -112,7 +112,12 @@ def test_torch_gradients(family, data, seed):
         ("softmax", "[a b] c", [(2, 3, 2)], {}),
         ("sort", "a [b]", [(2, 3)], {}),
         ("cumprod", "a [b]", [(2, 3)], {}),
-        ("attention", "q (h [d]), [k] (h [d]), [k] (h e) -> q (h e)", [(2, 4), (3, 4), (3, 6)], {"h": 2, "causal": True}),
+        (
+            "attention",
+            "q (h [d]), [k] (h [d]), [k] (h e) -> q (h e)",
+            [(2, 4), (3, 4), (3, 6)],
+            {"h": 2, "causal": True},
+        ),
         ("conv", "b [s...] [c -> d]", [(1, 4, 4, 2), (3, 3, 2, 2)], {"stride": 2, "padding": 1}),
         ("window", "[s] -> s [w]", [(6,)], {"w": 3, "stride": 2}),
     ],

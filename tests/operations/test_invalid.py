@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import FAMILIES, Case, Data, Unsolvable, cases
-from targets import EAGER, NUMPY, TORCH, on
 
 import wirework as ww
+from strategies import FAMILIES, Case, Data, Unsolvable, cases
+from targets import EAGER, NUMPY, TORCH, on
 from wirework.errors import WireworkError
 from wirework.operations import OPERATIONS
 
@@ -83,7 +83,9 @@ def changed(rng: Random, case: Case) -> Case:
         case "keywords":
             keywords = changed_keywords(rng, keywords)
         case "count":
-            arguments = rng.choice((arguments[:-1], arguments + arguments[:1], [*arguments, "text"], [*arguments, None, 1]))
+            arguments = rng.choice(
+                (arguments[:-1], arguments + arguments[:1], [*arguments, "text"], [*arguments, None, 1])
+            )
     return Case(case.operation, text, arguments, keywords)
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import FAMILIES, cases
-from targets import JAX, JAX_JIT, check, check_all
 
 import wirework as ww
+from strategies import FAMILIES, cases
+from targets import JAX, JAX_JIT, check, check_all
 
 MORE = settings().max_examples * 3  # each on three libraries
 SOME = max(settings().max_examples // 3, 1)  # JAX compiles every one of them

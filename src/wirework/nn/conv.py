@@ -141,7 +141,7 @@ class ConvDefinition:
         names = axis_names((Operand(self.groups),))
         return changed | {name: size for name, size in self.sizes.items() if name in names}
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, Operand]:
         bias = {"bias": Operand((as_one((*self.groups, *self.after)),))} if self.bias else {}
         return {"weight": without_brackets(self.weight)} | bias

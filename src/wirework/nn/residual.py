@@ -51,7 +51,7 @@ class ResidualDefinition:
     def operand(self) -> Operand:
         return single_operand(self.expression, "Residual")
 
-    @cached_property
+    @property
     def parameters(self) -> dict[str, Operand]:
         return {} if self.layer_scale is None else {"scale": Operand(bracketed(self.operand))}
 

@@ -13,7 +13,9 @@ from wirework.nn.positions.scaling import (
     YarnScaling,
 )
 from wirework.nn.positions.sinusoidal import SinusoidalDefinition
-from wirework.nn.positions.tables import Tabled
+
+# The definitions that have tables.
+Tabled = ALiBiDefinition | RelativeBiasDefinition | RotaryDefinition | SinusoidalDefinition | T5BiasDefinition
 
 __all__ = [
     "ALiBiDefinition", "DynamicScaling", "LearnedPositionsDefinition", "LinearScaling", "Llama3Scaling",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import torch
@@ -28,18 +28,19 @@ from wirework.nn.torch.base import Layer
 
 Grid = int | Sequence[int]
 Angles = tuple[Tensor, Tensor]
+Definition = TypeVar("Definition", bound=Tabled)
 
 
-class TableLayer(Layer):
+class TableLayer(Layer, Generic[Definition]):
     """A layer with constant tables, as buffers that are not saved.
 
     They keep their values whatever happens to the module: `to_empty` fills them again, and converting the
     module to a lower precision leaves them in float32, because positions are multiplied by them.
     """
 
-    definition: Tabled
+    definition: Definition
 
-    def __init__(self, definition: Tabled, device: Any, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, definition: Definition, device: Any, dtype: torch.dtype | None = None) -> None:
         super().__init__(definition, device, dtype)
         self.fill_tables(device)
 
@@ -55,7 +56,7 @@ class TableLayer(Layer):
             for name, table in found.items()
         }
 
-    def _apply(self, fn: Any, recurse: bool = True) -> TableLayer:
+    def _apply(self, fn: Any, recurse: bool = True) -> TableLayer[Definition]:
         super()._apply(fn, recurse)
         for name in self.definition.tables:
             self.fill_tables(cast(Tensor, self._buffers[name]).device)
@@ -139,7 +140,7 @@ class LearnedPositions(Layer):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
-class Sinusoidal(TableLayer):
+class Sinusoidal(TableLayer[SinusoidalDefinition]):
     """Add sines and cosines of their positions to tokens `... t d`.
 
     Args:
@@ -156,8 +157,6 @@ class Sinusoidal(TableLayer):
     tensor([[[0.0000, 1.0000, 0.0000, 1.0000],
              [0.8415, 0.5403, 0.0100, 0.9999]]])
     """
-
-    definition: SinusoidalDefinition
 
     def __init__(
         self,
@@ -202,7 +201,7 @@ class Sinusoidal(TableLayer):
         return self.definition.join(angles.sin(), angles.cos())
 
 
-class Rotary(TableLayer):
+class Rotary(TableLayer[RotaryDefinition]):
     """Turn pairs of features of queries and keys by angles that grow with their positions.
 
     Args:
@@ -220,8 +219,6 @@ class Rotary(TableLayer):
     >>> q.shape
     torch.Size([1, 2, 3, 8])
     """
-
-    definition: RotaryDefinition
 
     def __init__(
         self,
@@ -256,7 +253,7 @@ class Rotary(TableLayer):
         return self.definition.factors(angles.cos(), angles.sin())
 
 
-class RelativeBias(TableLayer):
+class RelativeBias(TableLayer[RelativeBiasDefinition]):
     """A learned bias of attention scores for each head and each offset between two places of a window.
 
     Args:
@@ -272,7 +269,6 @@ class RelativeBias(TableLayer):
     torch.Size([4, 6, 6])
     """
 
-    definition: RelativeBiasDefinition
     relative_position_bias_table: nn.Parameter
 
     def __init__(self, window: Grid, heads: int, device: Any = None, dtype: torch.dtype | None = None) -> None:
@@ -284,7 +280,7 @@ class RelativeBias(TableLayer):
         return self.definition(table, self.tables(table.device), q_positions, k_positions)
 
 
-class T5Bias(TableLayer):
+class T5Bias(TableLayer[T5BiasDefinition]):
     """A learned bias of attention scores for each head and each bucket of distances.
 
     Args:
@@ -302,7 +298,6 @@ class T5Bias(TableLayer):
     torch.Size([4, 3, 5])
     """
 
-    definition: T5BiasDefinition
     weight: nn.Parameter
 
     def __init__(
@@ -321,7 +316,7 @@ class T5Bias(TableLayer):
         return self.definition(self.weight, self.tables(self.weight.device), q_positions, k_positions)
 
 
-class ALiBi(TableLayer):
+class ALiBi(TableLayer[ALiBiDefinition]):
     """A bias of attention scores that falls with the distance, by a slope of its own for each head.
 
     Args:
@@ -332,8 +327,6 @@ class ALiBi(TableLayer):
     >>> ALiBi(heads=2)(torch.tensor([2]), torch.arange(3))[0]
     tensor([[-0.1250, -0.0625,  0.0000]])
     """
-
-    definition: ALiBiDefinition
 
     def __init__(self, heads: int, device: Any = None) -> None:
         super().__init__(ALiBiDefinition(heads), device)
