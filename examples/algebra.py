@@ -55,14 +55,17 @@ class Law:
 
 
 def element(x, i, j):
+    """X[i, j]."""
     return ww.get_at("[a b], , ->", x, i, j)
 
 
 def column_of_row(x, i, j):
+    """X[i, :][j]."""
     return ww.get_at("[b], ->", ww.get_at("[a] b, -> b", x, i), j)
 
 
 def row_of_column(x, i, j):
+    """X[:, j][i]."""
     return ww.get_at("[a], ->", ww.get_at("a [b], -> a", x, j), i)
 
 
@@ -70,14 +73,17 @@ def row_of_column(x, i, j):
 
 
 def broadcast_then_index(x, i):
+    """G over every row, then row i."""
     return ww.get_at("[a] c, -> c", ww.softmax("a [c]", x), i)
 
 
 def index_then_apply(x, i):
+    """Row i, then G."""
     return ww.softmax("[c]", ww.get_at("[a] c, -> c", x, i))
 
 
 def mapped_then_index(x, i):
+    """G mapped (vmap), then row i."""
     softmax = ww.adapt(lambda row: ww.softmax("[c]", row))
     return ww.get_at("[a] c, -> c", softmax("a [c] -> a [c]", x), i)
 
@@ -86,10 +92,12 @@ def mapped_then_index(x, i):
 
 
 def lifted(x, y):
+    """H with an axis more on one side."""
     return ww.dot("a [c], [c] -> a", x, y)
 
 
 def mapped_over_one(x, y):
+    """H for each row."""
     inner_product = ww.adapt(lambda row, other: ww.dot("[c], [c] ->", row, other))
     return inner_product("a [c], [c] -> a", x, y)
 
@@ -98,10 +106,12 @@ def mapped_over_one(x, y):
 
 
 def index_the_result(x, y, i):
+    """That is f(x, y)[i]."""
     return ww.get_at("[a] c, -> c", ww.maximum("a c, a c", x, y), i)
 
 
 def index_the_operands(x, y, i):
+    """That is f(x[i], y[i])."""
     return ww.maximum("c, c", ww.get_at("[a] c, -> c", x, i), ww.get_at("[a] c, -> c", y, i))
 
 
@@ -109,12 +119,14 @@ def index_the_operands(x, y, i):
 
 
 def dot_with_own_output(f, y):
+    """F of every basis vector, dotted with y."""
     basis = np.eye(f.shape[0])
     outputs = ww.dot("k [a], [a] b c -> k b c", basis, f)
     return ww.dot("k [b c], [b c] -> k", outputs, y)
 
 
 def transpose(f, y):
+    """The transpose of F, of y."""
     return ww.dot("a [b c], [b c] -> a", f, y)
 
 
@@ -122,12 +134,14 @@ def transpose(f, y):
 
 
 def snake(x):
+    """The sum over i = j of x[i] delta[j, k]."""
     delta = np.eye(x.shape[0])
     product = ww.multiply("i, j k -> i j k", x, delta)
     return ww.sum("[i] k", ww.rearrange("i i k -> i k", product))
 
 
 def identity(x):
+    """Nothing is done to x."""
     return ww.rearrange("k", x)
 
 
@@ -135,26 +149,32 @@ def identity(x):
 
 
 def first_axis_first(x, f, g):
+    """First f on a, then g on b."""
     return ww.dot("c [b], [b] d -> c d", ww.dot("[a] b, [a] c -> c b", x, f), g)
 
 
 def second_axis_first(x, f, g):
+    """First g on b, then f on a."""
     return ww.dot("[a] d, [a] c -> c d", ww.dot("a [b], [b] d -> a d", x, g), f)
 
 
 def copy_then_add(x):
+    """Two copies of x, added."""
     return ww.sum("[copy] a b", ww.rearrange("a b -> copy a b", x, copy=2))
 
 
 def double(x):
+    """Twice x."""
     return ww.multiply("a b, ", x, 2.0)
 
 
 def all_heads_at_once(q, k, v):
+    """The fused kernel."""
     return ww.attention("h q [c], h [k] [c], h [k] d -> h q d", q, k, v)
 
 
 def head_by_head(q, k, v):
+    """One head after the other."""
     heads = [ww.attention("q [c], [k] [c], [k] d -> q d", *each) for each in zip(q, k, v, strict=True)]
     return ww.rearrange(", ".join(["q d"] * len(heads)) + " -> (" + " + ".join(["1"] * len(heads)) + ") q d", *heads)
 
@@ -163,6 +183,7 @@ def head_by_head(q, k, v):
 
 
 def step_by_step(q, k, v):
+    """Transpose, outer product with a diagonal, inner product, scale, softmax, weighted sum."""
     turned = ww.rearrange("h k c -> h c k", k)
     diagonal = np.eye(q.shape[-1])
     spread = ww.multiply("h q c, c m -> h q c m", q, diagonal)
@@ -174,6 +195,7 @@ def step_by_step(q, k, v):
 
 
 def one_line(q, k, v):
+    """In short: softmax(q k / sqrt(c)) v."""
     scores = ww.dot("h q [c], h k [c] -> h q k", q, k)
     return ww.dot("h q [k], h [k] d -> h q d", ww.softmax("h q [k]", scores / np.sqrt(q.shape[-1])), v)
 

@@ -329,7 +329,7 @@ class Scene:
     def is_known(self, node: Node, known: set[Axis]) -> bool:
         if isinstance(node, int):
             return True
-        kind, inner = node
+        inner = node[1]
         return all(self.is_known(part, known) for part in inner) if isinstance(inner, list) else node in known
 
     def given_value(self, name: str, counts: bool) -> Any:
@@ -369,8 +369,10 @@ class Scene:
         return Data(self.strided(np.asarray(values)), dtype)
 
     def strided(self, values: np.ndarray, repeating: bool = True) -> np.ndarray:
-        """The values with other strides: permuted in memory, reversed, every second of a larger array, or
-        (`repeating`) the first ones again and again along an axis."""
+        """The values with other strides: permuted in memory, reversed, or every second of a larger array.
+
+        With `repeating`, perhaps the first ones again and again along an axis.
+        """
         kinds = ("plain", "plain", "permuted", "reversed", "stepped", *(["repeated"] if repeating else []))
         kind = self.rng.choice(kinds)
         if values.ndim == 0 or kind == "plain":

@@ -73,7 +73,7 @@ def test_correction():
 
 
 def test_elementwise():
-    same(run("add", "a b, a -> b a", X, np.array([10, 20])), (X + [[10], [20]]).T)
+    same(run("add", "a b, a -> b a", X, np.array([10, 20])), (X + np.array([[10], [20]])).T)
     same(run("multiply", "a [b]", X, np.arange(3)), X * np.arange(3))
     same(run("add", "a, a, a", *np.arange(6).reshape(3, 2)), [6, 9])
     same(run("where", "a b, , a b", X > 2, -1.0, X), np.where(X > 2, -1.0, X))

@@ -50,7 +50,8 @@ def run(operation: str | Operation, expression: str, /, *arrays: Any, **sizes_an
     sizes.update(sizes_and_options.get("sizes") or {})
     loops = Loops(op, expression, arrays, sizes, options)
     results = FAMILIES[op.family](loops, op.name)
-    return results if len(results) > 1 else results[0]
+    first, *others = results
+    return results if others else first
 
 
 class Loops:
@@ -336,6 +337,7 @@ def along(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
 
 
 def softmax(cell: np.ndarray) -> np.ndarray:
+    """Exponentials over their sum; the largest is taken off first so that none overflows."""
     raised = np.exp(cell - np.max(cell))
     return raised / np.sum(raised)
 
@@ -542,15 +544,16 @@ def mapped(loops: Loops, name: str) -> tuple[np.ndarray, ...]:
         for output, cell in zip(loops.outputs, cells, strict=True):
             loops.lengths.update(zip(output.select(bracket=True), cell.shape, strict=True))
     order = tuple(dict.fromkeys(variables))
-    return tuple(
-        loops.fill(
-            lambda point, n=number, inner=output.select(bracket=True): made[tuple(point[axis] for axis in order)][n][
-                tuple(point[axis] for axis in inner)
-            ],
-            number,
-        )
-        for number, output in enumerate(loops.outputs)
-    )
+
+    def filled(number: int) -> np.ndarray:
+        inner = loops.outputs[number].select(bracket=True)
+
+        def element(point: Point) -> Any:
+            return made[tuple(point[axis] for axis in order)][number][tuple(point[axis] for axis in inner)]
+
+        return loops.fill(element, number)
+
+    return tuple(map(filled, range(len(loops.outputs))))
 
 
 FAMILIES: dict[str, Callable[[Loops, str], tuple[np.ndarray, ...]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from wirework.errors import AxisSizeError, NotSupportedError, SemanticError
+from wirework.errors import AxisSizeError, NotSupportedError, SemanticError, counted
 
 Axes = int | tuple[int, ...]
 PerAxis = int | Sequence[int]
@@ -253,10 +253,13 @@ def expect_shape(value: Any, rank: int, sizes: Mapping[int, int]) -> Any:
     """A user's function must return arrays with the dimensions that the expression says."""
     shape = getattr(value, "shape", ())
     if len(shape) != rank:
-        raise SemanticError(f"the function returned {len(shape)} dimensions where the expression has {rank}")
+        found, wanted = counted(len(shape), "dimension"), counted(rank, "axis")
+        raise SemanticError(f"the function returned {found}, but the expression has {wanted} there")
     for axis, size in sizes.items():
         if shape[axis] != size:
-            raise SemanticError(f"the function returned {shape[axis]} where the expression has {size}")
+            raise SemanticError(
+                f"the function returned a length of {shape[axis]}, but the expression has {size} there"
+            )
     return value
 
 

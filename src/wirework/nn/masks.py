@@ -367,9 +367,7 @@ def where(rule: Rule) -> Where:
     return Where(rule)
 
 
-def padding(
-    keep: Array | None = None, *, first: Array | None = None, last: Array | None = None
-) -> Mask:
+def padding(keep: Array | None = None, *, first: Array | None = None, last: Array | None = None) -> Mask:
     """Keys that are tokens, not padding.
 
     Args:

@@ -62,6 +62,11 @@ class MLPDefinition:
             return {"gate_proj": self.first, "up_proj": self.first, "down_proj": self.last}
         return {"fc1": self.first, "fc2": self.last}
 
+    @cached_property
+    def last_name(self) -> str:
+        """The name of the layer from the hidden axes."""
+        return "down_proj" if self.gated else "fc2"
+
     def sizes_in(self, text: str) -> dict[str, Size]:
         """The given sizes that are of axes in an expression."""
         operand = LinearDefinition(text).operand
@@ -72,11 +77,14 @@ class MLPDefinition:
         sizes = {**self.sizes, **solve_sizes({"x": self.first.input}, {"x": x}, self.sizes)}
         return np.broadcast_to(0.0, required_shape(self.last.output_axes + self.last.input_axes, sizes, str(self.last)))
 
-    def __call__(self, x: Array, layers: Mapping[str, Function], activation: Function, dropout: Function) -> Array:
-        if not self.gated:
-            return layers["fc2"](dropout(activation(layers["fc1"](x))))
-        hidden = activation(layers["gate_proj"](x)) * layers["up_proj"](x)
-        return layers["down_proj"](dropout(hidden))
+    def __call__(
+        self, x: Array, layers: Mapping[str, Function], activation: Function, dropout: Function | None
+    ) -> Array:
+        if self.gated:
+            hidden = activation(layers["gate_proj"](x)) * layers["up_proj"](x)
+        else:
+            hidden = activation(layers["fc1"](x))
+        return layers[self.last_name](hidden if dropout is None else dropout(hidden))
 
     @property
     def summary(self) -> str:

@@ -72,12 +72,12 @@ class ResidualDefinition:
         shape = required_shape(self.parameters["scale"].terms, sizes, str(self))
         return {"scale": Start(shape, Constant(self.layer_scale))}
 
-    def __call__(self, x: Array, scale: Array | None, module: Function, norm: Function, drop: Function) -> Array:
-        y = module(x) if self.norm_after else module(norm(x))
+    def __call__(self, x: Array, scale: Array | None, module: Function, norm: Function | None, drop: Function) -> Array:
+        y = module(x if norm is None or self.norm_after else norm(x))
         if scale is not None:
             y = ww.multiply(self.expression, y, scale)
         y = x + drop(y)
-        return norm(y) if self.norm_after else y
+        return norm(y) if norm is not None and self.norm_after else y
 
     @property
     def summary(self) -> str:

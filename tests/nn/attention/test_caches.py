@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nn.attention.close import assert_close
 
 import wirework.nn.torch as wn
+from nn.attention.close import assert_close
 from wirework.errors import AxisSizeError, NotSupportedError
 
 
@@ -47,7 +47,13 @@ CACHES = {
 PIECES = st.lists(st.integers(1, 5), min_size=1, max_size=5).filter(lambda pieces: sum(pieces) <= 12)
 
 
-@given(st.sampled_from(sorted(LAYERS)), st.sampled_from(sorted(CACHES)), st.sampled_from([None, "explicit"]), PIECES, st.booleans())
+@given(
+    st.sampled_from(sorted(LAYERS)),
+    st.sampled_from(sorted(CACHES)),
+    st.sampled_from([None, "explicit"]),
+    PIECES,
+    st.booleans(),
+)
 def test_decoding_in_pieces_equals_the_full_forward(name, kind, backend, pieces, padded):
     torch.manual_seed(0)
     layer = wn.Attention(4, 16, **LAYERS[name], backend=backend)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from nn.attention.close import assert_close
 from torch._dynamo.testing import CompileCounterWithBackend
 
 import wirework.nn.torch as wn
+from nn.attention.close import assert_close
 
 STATIC = {
     "plain": (dict(mask=wn.causal), lambda: wn.StaticCache(24)),

@@ -6,15 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nn.attention.close import assert_close, assert_same_gradients
 from torch import nn
 
 import wirework.nn.torch as wn
+from nn.attention.close import assert_close, assert_same_gradients
 
 pytest.importorskip("transformers", reason="the references are modules of transformers")
 
-import transformers  # noqa: E402
-from transformers.masking_utils import causal_mask_function, sdpa_mask, sliding_window_causal_mask_function  # noqa: E402
+import transformers
+from transformers.masking_utils import causal_mask_function, sdpa_mask, sliding_window_causal_mask_function
 
 # transformers computes norms and softmax in float32
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 3e-5, torch.bfloat16: 4e-2}

@@ -6,10 +6,10 @@ import pickle
 
 import pytest
 import torch
-from nn.attention.close import assert_close
 from torch import nn
 
 import wirework.nn.torch as wn
+from nn.attention.close import assert_close
 from wirework.errors import AxisSizeError, NotSupportedError, SemanticError
 
 
@@ -136,9 +136,7 @@ def test_an_unbuilt_layer_says_what_is_missing():
     for use in (lambda layer: layer.in_proj_weight * 2, lambda layer: layer.reset_parameters()):
         with pytest.raises(AxisSizeError) as raised:
             use(wn.Attention(4))
-        assert str(raised.value) == (
-            "axis dim of Attention(heads=4) has no size yet: pass dim=... or call build()"
-        )
+        assert str(raised.value) == ("axis dim of Attention(heads=4) has no size yet: pass dim=... or call build()")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nn.attention.close import assert_close, attention_by_loops
 
 import wirework.nn.torch as wn
+from nn.attention.close import assert_close, attention_by_loops
 from wirework.errors import NotSupportedError, RankError, SemanticError
 from wirework.nn.attention.places import Aligned, visible
 from wirework.nn.masks import EVERYTHING, Given, Span
@@ -94,18 +94,21 @@ def test_a_query_that_sees_nothing_gives_zero_and_gradients_that_are_numbers(bac
 
 
 def test_the_least_that_says_it():
-    arange = lambda start, stop: torch.arange(start, stop)  # noqa: E731
-    assert visible(None, Aligned(5, 5, arange)) == (False, None)
-    assert visible(wn.causal, Aligned(5, 5, arange)) == (True, None)
-    assert visible(wn.causal & wn.window(9), Aligned(5, 5, arange)) == (True, None)
-    assert visible(wn.causal & wn.window(5) & wn.chunk(5) & wn.causal, Aligned(1, 5, arange))[1] is not None
-    assert visible(wn.causal, Aligned(1, 5, arange)) == (False, None)
-    assert visible(wn.causal & wn.window(5), Aligned(1, 5, arange)) == (False, None)
-    assert visible(wn.window(9), Aligned(5, 5, arange)) == (False, None)
-    assert visible(wn.causal | wn.window(9), Aligned(5, 5, arange)) == (False, None)
-    causal, mask = visible(wn.causal & wn.window(3), Aligned(5, 5, arange))
+
+    def aligned(queries, keys):
+        return Aligned(queries, keys, lambda start, stop, like: torch.arange(start, stop), None)
+
+    assert visible(None, aligned(5, 5)) == (False, None)
+    assert visible(wn.causal, aligned(5, 5)) == (True, None)
+    assert visible(wn.causal & wn.window(9), aligned(5, 5)) == (True, None)
+    assert visible(wn.causal & wn.window(5) & wn.chunk(5) & wn.causal, aligned(1, 5))[1] is not None
+    assert visible(wn.causal, aligned(1, 5)) == (False, None)
+    assert visible(wn.causal & wn.window(5), aligned(1, 5)) == (False, None)
+    assert visible(wn.window(9), aligned(5, 5)) == (False, None)
+    assert visible(wn.causal | wn.window(9), aligned(5, 5)) == (False, None)
+    causal, mask = visible(wn.causal & wn.window(3), aligned(5, 5))
     assert not causal and mask.shape == (5, 5) and mask.dtype == torch.bool
-    causal, mask = visible(wn.causal, Aligned(5, 5, arange), dense=True)
+    causal, mask = visible(wn.causal, aligned(5, 5), dense=True)
     assert not causal and torch.equal(mask, torch.ones(5, 5).tril().bool())
 
 
@@ -152,7 +155,10 @@ def test_repr_and_pickle():
     assert pickle.loads(pickle.dumps(mask)) == mask
     assert (wn.causal & (lambda q, k: k > 0)).parts[1].visible(np.arange(2), np.arange(2)).tolist() == [[False, True]]
     assert ((lambda q, k: k > 0) | wn.causal).visible(np.arange(2), np.arange(2)).tolist() == [[True, True]] * 2
-    assert ((lambda q, k: k > 0) & wn.causal).visible(np.arange(2), np.arange(2)).tolist() == [[False, False], [False, True]]
+    assert ((lambda q, k: k > 0) & wn.causal).visible(np.arange(2), np.arange(2)).tolist() == [
+        [False, False],
+        [False, True],
+    ]
 
 
 def test_masks_of_data_equal_those_of_single_sequences():

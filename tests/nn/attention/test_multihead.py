@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nn.attention.close import TOLERANCE, assert_close, assert_same_gradients
 from torch import nn
 
 import wirework.nn.torch as wn
+from nn.attention.close import TOLERANCE, assert_close, assert_same_gradients
 
 DTYPES = sorted(TOLERANCE, key=str)
 SHAPES = st.tuples(*(st.integers(1, top) for top in (3, 4, 6, 6, 5)))  # batch, heads, queries, keys, head_dim
@@ -34,7 +34,14 @@ def test_equals_multihead_attention(shape, bias, kind, dtype, training):
 
 
 @settings(max_examples=40)
-@given(SHAPES, st.integers(1, 3), st.integers(1, 5), st.sampled_from(DTYPES), st.booleans(), st.sampled_from([None, "explicit", "fused"]))
+@given(
+    SHAPES,
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.sampled_from(DTYPES),
+    st.booleans(),
+    st.sampled_from([None, "explicit", "fused"]),
+)
 def test_grouped_heads_equal_torch(shape, repeats, value_dim, dtype, causal, backend):
     b, g, t, _, d = shape
     h, c = g * repeats, 7

@@ -153,46 +153,34 @@ class AttentionDefinition:
         self, parts: Parts, runtime: Runtime, x: Array, context: Array | None, mask: Any, cache: Any, positions: Any
     ) -> tuple[Projected, Scores]:
         """Queries, keys and values for the kernel, and what happens to their scores."""
-        self.check_call(parts, context, cache)
+        if context is not None:
+            self.check_context(parts, cache)
         whole = self.mask if mask is None else as_mask(mask) if self.mask is None else self.mask & as_mask(mask)
         made = self.projection.project(parts, x, context, self.sizes)
         if self.qk_norm is not None and self.qk_norm.over == "head":
-            made = replace(made, q=parts.q_norm(made.q), k=parts.k_norm(made.k))
-        places = self.places(runtime, made, cache, whole)
+            made = made._replace(q=parts.q_norm(made.q), k=parts.k_norm(made.k))
+        queries, keys = made.q.shape[2], made.k.shape[2]
+        places = Aligned(queries, keys, runtime.arange, x) if cache is None else cache.places(queries, x, whole)
         if parts.position is not None:
             q, k = parts.position(made.q, made.k, places.q() if positions is None else positions)
-            made = replace(made, q=q, k=k)
+            made = made._replace(q=q, k=k)
         if cache is not None:
             k, v = cache.update(made.k, made.v)
-            made = replace(made, k=k, v=v)
+            made = made._replace(k=k, v=v)
         if isinstance(self.projection, Latent):
             made = self.projection.expand(parts, made, self.sizes)
         return made, self.scores(parts, runtime, places, whole)
 
-    def places(self, runtime: Runtime, made: Projected, cache: Any, mask: Mask | None) -> Places:
-        """Where queries and keys stand."""
-        if cache is None:
-            return Aligned(made.q.shape[2], made.k.shape[2], runtime.arange)
-        return cache.places(made.q.shape[2], made.q, mask)
-
     def scores(self, parts: Parts, runtime: Runtime, places: Places, mask: Mask | None) -> Scores:
         """What happens to the scores."""
         causal, array = visible(mask, places, dense=self.in_steps)
-        return Scores(
-            causal=causal,
-            mask=array,
-            bias=None if parts.score_bias is None else parts.score_bias(places.q(), places.k()),
-            sinks=parts.sinks if self.sinks else None,
-            scale=self.scale,
-            softcap=self.softcap,
-            repeats=1 if isinstance(self.projection, Latent) else self.sizes.repeats,
-            runtime=runtime,
-        )
+        bias = None if parts.score_bias is None else parts.score_bias(places.q(), places.k())
+        sinks = parts.sinks if self.sinks else None
+        repeats = 1 if isinstance(self.projection, Latent) else self.sizes.repeats
+        return Scores(runtime, causal, array, bias, sinks, self.scale, self.softcap, repeats)
 
-    def check_call(self, parts: Parts, context: Array | None, cache: Any) -> None:
-        """Refuse what a separate context has no meaning for."""
-        if context is None:
-            return
+    def check_context(self, parts: Parts, cache: Any) -> None:
+        """Refuse what has no meaning for a separate context."""
         if cache is not None:
             raise NotSupportedError("a cache does not go with a separate context")
         if parts.position is not None:
@@ -214,4 +202,3 @@ class AttentionDefinition:
 
     def __str__(self) -> str:
         return f"Attention(heads={self.sizes.heads})"
-

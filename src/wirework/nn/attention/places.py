@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from wirework.nn.masks import EVERYTHING, Mask, causal
 
@@ -41,22 +41,22 @@ class Places(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Aligned:
+class Aligned(NamedTuple):
     """Keys at 0, 1, 2 ..., of which the last ones are also the queries'."""
 
     queries: int
     keys: int
-    arange: Callable[[int, int], Array]
+    arange: Callable[[int, int, Array], Array]
+    like: Array
 
     valid = None
     aligned = True
 
     def q(self) -> Array:
-        return self.arange(self.keys - self.queries, self.keys)
+        return self.arange(self.keys - self.queries, self.keys, self.like)
 
     def k(self) -> Array:
-        return self.arange(0, self.keys)
+        return self.arange(0, self.keys, self.like)
 
 
 @dataclass(frozen=True, eq=False)

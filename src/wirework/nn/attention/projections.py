@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import wirework as ww
 from wirework.errors import NotSupportedError
@@ -23,8 +22,7 @@ PartDefinition = LinearDefinition | NormDefinition
 QUERY_ROWS = {False: "(h d)", True: "(h (d + e))"}  # by whether there is a gate
 
 
-@dataclass(frozen=True)
-class Projected:
+class Projected(NamedTuple):
     """What is made of the tokens of one call.
 
     Attributes:
@@ -75,24 +73,30 @@ class Fused:
         return {self.output: output_projection(sizes)}
 
     def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes) -> Projected:
-        weight, bias = parts.in_proj_weight, getattr(parts, "in_proj_bias", None)
-        lengths = {"h": sizes.heads, "g": sizes.kv_heads, "d": known(sizes.head_dim)}
-        query = QUERY_ROWS[sizes.gate]
-        if context is None:
-            rows = linear(x, weight, bias)
-            if sizes.gate:
-                text = f"b t ({query} + (g d) + (g e)) -> b h t d, b t (h e), b g t d, b g t e"
-                q, gate, k, v = ww.rearrange(text, rows, **lengths, e=sizes.value_dim)
-                return Projected(q, k, v, gate)
-            return Projected(*ww.rearrange("b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e", rows, **lengths))
-        count = sizes.heads * known(sizes.head_dim) + sizes.heads * known(sizes.value_dim) * sizes.gate
+        if context is not None:
+            return self.project_apart(parts, x, context, sizes)
+        rows, h, g = linear(x, parts.in_proj_weight, parts.in_proj_bias), sizes.heads, sizes.kv_heads
+        if sizes.gate:
+            text = "b t ((h (d + e)) + (g d) + (g e)) -> b h t d, b t (h e), b g t d, b g t e"
+            q, gate, k, v = ww.rearrange(text, rows, h=h, g=g, d=sizes.head_dim, e=sizes.value_dim)
+            return Projected(q, k, v, gate)
+        if sizes.head_dim != sizes.value_dim:
+            text = "b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e"
+            return Projected(*ww.rearrange(text, rows, h=h, g=g, d=sizes.head_dim))
+        if h == g:
+            return Projected(*ww.rearrange("b t (n h d) -> n b h t d", rows, n=3, h=h))
+        return Projected(*ww.rearrange("b t ((h + g + k) d) -> b h t d, b g t d, b k t d", rows, h=h, g=g, k=g))
+
+    def project_apart(self, parts: Parts, x: Array, context: Array, sizes: HeadSizes) -> Projected:
+        """Queries of x, keys and values of the context."""
+        weight, bias = parts.in_proj_weight, parts.in_proj_bias
+        count = sizes.heads * (known(sizes.head_dim) + known(sizes.value_dim) * sizes.gate)
         of_query, of_context = ww.rearrange("(q + kv) c -> q c, kv c", weight, q=count)
         bias_query, bias_context = (None, None) if bias is None else ww.rearrange("(q + kv) -> q, kv", bias, q=count)
         q, gate = split_queries(linear(x, of_query, bias_query), sizes)
-        del lengths["h"]
         rows = linear(context, of_context, bias_context)
-        k, v = ww.rearrange("b t ((g d) + (g e)) -> b g t d, b g t e", rows, **lengths)
-        return Projected(q, k, v, gate)
+        text = "b t ((g d) + (g e)) -> b g t d, b g t e"
+        return Projected(q, *ww.rearrange(text, rows, g=sizes.kv_heads, d=sizes.head_dim), gate)
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,9 @@ def output_projection(sizes: HeadSizes) -> LinearDefinition:
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """`x · weight + bias`."""
-    options: Mapping[str, Array] = {} if bias is None else {"bias": bias}
-    return ww.dot("b t [c], r [c] -> b t r", x, weight, **options)
+    if bias is None:
+        return ww.dot("b t [c], r [c] -> b t r", x, weight)
+    return ww.dot("b t [c], r [c] -> b t r", x, weight, bias=bias)
 
 
 def operand(text: str) -> Operand:

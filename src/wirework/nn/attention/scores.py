@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import wirework as ww
 
@@ -31,8 +30,8 @@ class Runtime(Protocol):
 
     def tanh(self, x: Array) -> Array: ...
 
-    def arange(self, start: int, stop: int) -> Array:
-        """Whole numbers on the device of the input."""
+    def arange(self, start: int, stop: int, like: Array) -> Array:
+        """Whole numbers on the device of `like`."""
         ...
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
@@ -40,39 +39,42 @@ class Runtime(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
+class Scores(NamedTuple):
     """What is done to the scores q · k between the contraction and the softmax.
 
     Attributes:
+        runtime: the framework.
         causal: whether a query sees only the keys up to its own, the last query being at the last key.
         mask: booleans `k`, `q k` or `b h q k`, where b, h and q may be 1.
         bias: numbers `h q k`.
         sinks: a logit for each head, `h`.
         scale: `None`: head_dim ** -0.5.
+        softcap: the limit of the scores.
+        repeats: how many heads of the queries share a head of keys and values.
     """
 
-    causal: bool = False
-    mask: Array | None = None
-    bias: Array | None = None
-    sinks: Array | None = None
-    scale: float | None = None
-    softcap: float | None = None
-    repeats: int = 1
-    runtime: Runtime | None = None
+    runtime: Runtime
+    causal: bool
+    mask: Array | None
+    bias: Array | None
+    sinks: Array | None
+    scale: float | None
+    softcap: float | None
+    repeats: int
 
     def options(self) -> dict[str, Any]:
         """The options of `ww.attention`."""
         found: dict[str, Any] = {}
         if self.causal:
             found["causal"] = True
-        for name, value in (("scale", self.scale), ("softcap", self.softcap)):
-            if value is not None:
-                found[name] = value
         if self.mask is not None:
             found["mask"] = named(self.mask, self.repeats)
         if self.bias is not None:
             found["bias"] = named(self.bias, self.repeats)
+        if self.scale is not None:
+            found["scale"] = self.scale
+        if self.runtime.dropout:
+            found |= self.runtime.dropout
         return found
 
 
@@ -94,7 +96,6 @@ def named(array: Array, repeats: int, alone: str = "h") -> tuple[str, Array]:
 def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores]:
     """Each head's sink as a key before all others, of zeros, whose logit is a bias and whose value is zeros."""
     runtime, keys = scores.runtime, k.shape[2]
-    assert runtime is not None
     k, v = (ww.rearrange("b g s d, b g k d -> b g (s + k) d", x[:, :, :1] * 0, x) for x in (k, v))
     if scores.bias is None:
         bias = ww.rearrange("h, k -> h 1 (1 + k)", scores.sinks, runtime.zeros((keys,), scores.sinks))
@@ -104,7 +105,7 @@ def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores
     if mask is not None:
         first = mask[..., :1]
         mask = ww.rearrange("... s, ... k -> ... (s + k)", first | ~first, mask)
-    return k, v, replace(scores, bias=bias, mask=mask, sinks=None)
+    return k, v, scores._replace(bias=bias, mask=mask, sinks=None)
 
 
 def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
@@ -112,8 +113,6 @@ def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
     if scores.sinks is not None:
         k, v, scores = with_sinks(k, v, scores)
     options = scores.options()
-    if scores.runtime is not None:
-        options |= scores.runtime.dropout
     if scores.repeats == 1:
         return ww.attention(HEADS, q, k, v, **options)
     if q.shape[2] == 1 and not scores.causal:
@@ -126,9 +125,12 @@ def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:
     """The same as `attend`, with the scores and the weights as arrays."""
     if scores.sinks is not None:
         k, v, scores = with_sinks(k, v, scores)
-    assert scores.runtime is not None
     weights = scores.runtime.drop(weigh(q, k, scores))
-    return ww.rearrange("b g r q e -> b q (g r e)", ww.dot("b g r q [k], b g [k] e -> b g r q e", weights, v))
+    if q.shape[2] == 1:
+        return ww.dot("b g r q [k], b g [k] e -> b q (g r e)", weights, v)
+    # torch.export can show of lengths that differ from call to call that they fit if values stand beside each head
+    v = ww.rearrange("b g k e -> b g r k e", v, r=scores.repeats)
+    return ww.rearrange("b g r q e -> b q (g r e)", ww.dot("b g r q [k], b g r [k] e -> b g r q e", weights, v))
 
 
 def weights_of(q: Array, k: Array, v: Array, scores: Scores) -> Array:
@@ -142,7 +144,6 @@ def weights_of(q: Array, k: Array, v: Array, scores: Scores) -> Array:
 
 def weigh(q: Array, k: Array, scores: Scores) -> Array:
     """Softmax of the scores: scale, softcap, bias, mask, in this order. `b g r q k`, where h is `g r`."""
-    assert scores.runtime is not None
     scale = q.shape[-1] ** -0.5 if scores.scale is None else scores.scale
     logits = ww.dot("b (g r) q [d], b g k [d] -> b g r q k", q, k, r=scores.repeats) * scale
     if scores.softcap is not None:

@@ -94,10 +94,10 @@ class Attention(Layer):
             heads, kv_heads or heads, dim, context_dim, head_dim, value_dim, out_dim, biased(bias), gate
         ).resolve(None)
         softcap, sinks, score_bias = sorted_out(scores)
-        definition = AttentionDefinition(
-            sizes, projection, qk_norm, mask, scale, softcap, sinks, dropout, backend
-        )
+        definition = AttentionDefinition(sizes, projection, qk_norm, mask, scale, softcap, sinks, dropout, backend)
         super().__init__(definition, device, dtype)
+        if "in_proj_weight" in self._parameters and "q" not in sizes.biases:
+            self.register_parameter("in_proj_bias", None)
         for name, part in definition.parts.items():
             self.add_module(name, layer_of(part, device, dtype))
         self.position = position
@@ -122,7 +122,7 @@ class Attention(Layer):
         """
         if self.unbuilt:
             self.build_from(x, context)
-        return self.definition(self, self.runtime(x), x, context, mask, cache, positions)
+        return self.definition(self, self.runtime, x, context, mask, cache, positions)
 
     def weights(
         self,
@@ -135,10 +135,12 @@ class Attention(Layer):
         """How much every query attends to every key: `b h q k`, summing to 1 over k, or less with sinks."""
         if self.unbuilt:
             self.build_from(x, context)
-        return self.definition.weights(self, self.runtime(x), x, context, mask, cache, positions)
+        return self.definition.weights(self, self.runtime, x, context, mask, cache, positions)
 
-    def runtime(self, x: Tensor) -> Runtime:
-        return Runtime(x.device, self.definition.drop_rate if self.training else 0.0)
+    @property
+    def runtime(self) -> Runtime:
+        """What attention needs of torch, now."""
+        return Runtime(self.definition.drop_rate) if self.training and self.definition.drop_rate else EVALUATION
 
     @property
     def norm_over_heads(self) -> bool:
@@ -206,11 +208,10 @@ def layer_of(part: PartDefinition, device: Any, dtype: torch.dtype | None) -> Li
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Runtime:
     """What attention needs of torch besides operations."""
 
-    device: torch.device
     drop_rate: float
 
     @property
@@ -220,8 +221,8 @@ class Runtime:
     def drop(self, weights: Tensor) -> Tensor:
         return F.dropout(weights, self.drop_rate) if self.drop_rate else weights
 
-    def arange(self, start: int, stop: int) -> Tensor:
-        return torch.arange(start, stop, device=self.device)
+    def arange(self, start: int, stop: int, like: Tensor) -> Tensor:
+        return torch.arange(start, stop, device=like.device)
 
     def zeros(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         return like.new_zeros(shape)
@@ -231,3 +232,6 @@ class Runtime:
 
     def tanh(self, x: Tensor) -> Tensor:
         return x.tanh()
+
+
+EVALUATION = Runtime(0.0)

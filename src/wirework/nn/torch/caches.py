@@ -52,8 +52,7 @@ class GrowingCache(Cache):
         self.length = 0
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
-        device = like.device
-        return Aligned(queries, self.length + queries, lambda start, stop: torch.arange(start, stop, device=device))
+        return Aligned(queries, self.length + queries, arange, like)
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         before, self.length = self.length, self.length + k.shape[2]
@@ -77,6 +76,11 @@ class GrowingCache(Cache):
     def reset(self) -> None:
         """Forget everything."""
         self.length, self.k, self.v = 0, None, None
+
+
+def arange(start: int, stop: int, like: Tensor) -> Tensor:
+    """Whole numbers on the device of `like`."""
+    return torch.arange(start, stop, device=like.device)
 
 
 def room(length: int) -> int:

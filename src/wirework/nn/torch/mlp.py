@@ -73,12 +73,13 @@ class MLP(nn.Module):
         self.dropout = Dropout("[...]", dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        layers = {name: cast(Linear, getattr(self, name)) for name in self.definition.layers}
-        last = layers["down_proj" if self.definition.gated else "fc2"]
+        layers = cast("dict[str, Linear]", self._modules)
+        last = layers[self.definition.last_name]
         if last.unbuilt:
-            infer = torch.compiler.disable(self.infer_last) if "torch._dynamo" in sys.modules else self.infer_last
-            infer(last, x)
-        return self.definition(x, layers, self.activation, self.dropout)
+            traced = "torch._dynamo" in sys.modules  # to ask for `disable` would import it, for 1.5 seconds
+            infer = torch.compiler.disable(self.infer_last) if traced else self.infer_last
+            infer(last, x)  # type: ignore[call-arg]
+        return self.definition(x, layers, self.activation, self.dropout if self.training else None)
 
     def infer_last(self, last: Linear, x: Tensor) -> None:
         """Give the last layer the sizes that it takes from the input of the first."""
@@ -139,7 +140,7 @@ class Residual(Layer):
         if layer_scale is None:
             self.register_parameter("scale", None)
         self.module = module
-        self.norm = nn.Identity() if norm is None else norm
+        self.norm = norm
         self.dropout = Dropout("[...]", dropout)
         self.drop_path = Dropout("[b] ...", drop_path)
 
@@ -151,6 +152,6 @@ class Residual(Layer):
             return self.module(x, *args, **kwargs)
 
         def drop(y: Tensor) -> Tensor:
-            return self.drop_path(self.dropout(y))
+            return self.drop_path(self.dropout(y)) if self.training else y
 
         return self.definition(x, self.scale, module, self.norm, drop)

@@ -242,9 +242,8 @@ class Rotary(TableLayer[RotaryDefinition]):
         """
         if positions is None:
             positions = torch.arange(q.shape[-2], device=q.device)
-        own, partner = (
-            factors.to(q.dtype) for factors in (self.angles(positions) if isinstance(positions, Tensor) else positions)
-        )
+        factors = positions if isinstance(positions, tuple) else self.angles(positions)
+        own, partner = (factor.to(q.dtype) for factor in factors)
         return self.definition.rotate(q, own, partner), self.definition.rotate(k, own, partner)
 
     def angles(self, positions: Tensor) -> Angles:
