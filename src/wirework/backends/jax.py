@@ -125,8 +125,10 @@ def convolve(
     flipped = jnp.flip(w, tuple(range(2, w.ndim)))
     apart = flipped.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     weight = apart.swapaxes(1, 2).reshape(groups * w.shape[1], w.shape[0] // groups, *kernel)
+    # The zeros go into the kernel: XLA on the CPU aborts where both sides are dilated.
+    apart = lax.pad(weight, jnp.zeros((), w.dtype), [(0, 0, 0), (0, 0, 0), *((0, 0, d - 1) for d in dilation)])
     return lax.conv_general_dilated(
-        x, weight, (1,) * count, around, lhs_dilation=stride, rhs_dilation=dilation, feature_group_count=groups
+        x, apart, (1,) * count, around, lhs_dilation=stride, feature_group_count=groups
     )
 
 

@@ -294,10 +294,12 @@ class Not(Mask):
 
 
 def conjuncts(mask: Mask) -> tuple[Mask, ...]:
+    """The masks that together make this one by `&`."""
     return mask.parts if isinstance(mask, Both) else (mask,)
 
 
 def disjuncts(mask: Mask) -> tuple[Mask, ...]:
+    """The masks that together make this one by `|`."""
     return mask.parts if isinstance(mask, Either) else (mask,)
 
 
@@ -308,7 +310,7 @@ def merged(parts: tuple[Mask, ...]) -> tuple[Mask, ...]:
         return parts
     after = least([span.after for span in spans])
     shorter = int(after is not None and after <= 0)
-    before = least([w.before - shorter if isinstance(w, Window) else w.before for w in spans])
+    before = least([bound and bound - shorter * isinstance(span, Window) for span in spans for bound in [span.before]])
     return (Span(before, after), *(part for part in parts if not isinstance(part, Span)))
 
 

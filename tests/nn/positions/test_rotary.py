@@ -186,6 +186,15 @@ def test_axial_equals_timm(timm_layers, shape, dim, in_pixels, half):
     torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
 
 
+def test_positions_may_be_scaled_to_the_grid_of_training_as_timm_does(timm_layers):
+    sin, cos = timm_layers.build_rotary_pos_embed([6, 9], dim=16, in_pixels=False, ref_feat_shape=[4, 4])
+    places = torch.from_numpy(wn.grid_positions(6, 9)) * (4 / torch.tensor([6, 9]))
+    x = torch.randn(54, 16)
+    expected = timm_layers.pos_embed_sincos.apply_rot_embed(x, sin, cos)
+    y, _ = wn.Rotary("interleaved", 16, coordinates=2)(x, x, places)
+    torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("pairing", ["half", "interleaved"])
 def test_axial_is_one_rotary_for_each_coordinate(pairing):
     places = torch.from_numpy(wn.grid_positions(3, 4))

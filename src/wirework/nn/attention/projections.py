@@ -84,7 +84,8 @@ class Fused:
             text = "b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e"
             return Projected(*ww.rearrange(text, rows, h=h, g=g, d=sizes.head_dim))
         if h == g:
-            return Projected(*ww.rearrange("b t (n h d) -> n b h t d", rows, n=3, h=h))
+            q, k, v = ww.rearrange("b t (n h d) -> n b h t d", rows, n=3, h=h)
+            return Projected(q, k, v)
         return Projected(*ww.rearrange("b t ((h + g + k) d) -> b h t d, b g t d, b k t d", rows, h=h, g=g, k=g))
 
     def project_apart(self, parts: Parts, x: Array, context: Array, sizes: HeadSizes) -> Projected:
@@ -96,7 +97,8 @@ class Fused:
         q, gate = split_queries(linear(x, of_query, bias_query), sizes)
         rows = linear(context, of_context, bias_context)
         text = "b t ((g d) + (g e)) -> b g t d, b g t e"
-        return Projected(q, *ww.rearrange(text, rows, g=sizes.kv_heads, d=sizes.head_dim), gate)
+        k, v = ww.rearrange(text, rows, g=sizes.kv_heads, d=sizes.head_dim)
+        return Projected(q, k, v, gate)
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def linear(x: Array, weight: Array, bias: Array | None) -> Array:
 
 
 def operand(text: str) -> Operand:
+    """The axes of a parameter."""
     return parse(text).inputs[0]
 
 

@@ -46,7 +46,7 @@ class Scores(NamedTuple):
         runtime: the framework.
         causal: whether a query sees only the keys up to its own, the last query being at the last key.
         mask: booleans `k`, `q k` or `b h q k`, where b, h and q may be 1.
-        bias: numbers `h q k`.
+        bias: numbers `h q k` or `b h q k`.
         sinks: a logit for each head, `h`.
         scale: `None`: head_dim ** -0.5.
         softcap: the limit of the scores.
@@ -100,7 +100,7 @@ def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores
     if scores.bias is None:
         bias = ww.rearrange("h, k -> h 1 (1 + k)", scores.sinks, runtime.zeros((keys,), scores.sinks))
     else:
-        bias = ww.rearrange("h, h q k -> h q (1 + k)", scores.sinks, scores.bias)
+        bias = ww.rearrange("h, ... h q k -> ... h q (1 + k)", scores.sinks, scores.bias)
     mask = scores.mask
     if mask is not None:
         first = mask[..., :1]

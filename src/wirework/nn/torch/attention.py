@@ -202,6 +202,7 @@ def layer_of(part: PartDefinition, device: Any, dtype: torch.dtype | None) -> Li
         part.scale,
         part.bias,
         part.epsilon,
+        decay_rate=None,
         device=device,
         dtype=dtype,
         **part.sizes,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
+from wirework.nn.definition import Start
 from wirework.nn.positions import (
     ALiBiDefinition,
     LearnedPositionsDefinition,
@@ -172,6 +173,10 @@ class Sinusoidal(TableLayer[SinusoidalDefinition]):
         count = coordinates if sizes is None else len(sizes)
         super().__init__(SinusoidalDefinition(d, base, count, layout, sizes), device)
         self.device = device
+
+    def build(self, starts: Mapping[str, Start]) -> None:
+        """There are no parameters; a state dict does not tell the size."""
+        self.unbuilt = bool(self.definition.missing)
 
     def infer(self, x: Tensor) -> None:
         """Make the tables with the size of an input."""
