@@ -65,11 +65,6 @@ def jax_values(array: Any) -> np.ndarray:
     return values.astype("float64") if values.dtype == ml_dtypes.bfloat16 else values
 
 
-def jax_refuses(case: Case) -> bool:
-    """XLA ends the process on some transposed convolutions with both stride and dilation."""
-    return bool(case.operation == "conv" and case.keywords.get("transposed") and case.keywords.get("dilation", 1) != 1)
-
-
 def jitted(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     """A call under jit: op by op, JAX compiles each for every new shape, which takes longer."""
     import jax
@@ -112,8 +107,8 @@ def strict_refuses(case: Case) -> bool:
 
 NUMPY = Target("numpy", numpy_array, np.asarray, lambda case: "bfloat16" in case.dtypes)
 TORCH = Target("torch", torch_array, torch_values)
-JAX = Target("jax", jax_array, jax_values, jax_refuses)
-JAX_JIT = Target("jax", jax_array, jax_values, jax_refuses, call=jitted)
+JAX = Target("jax", jax_array, jax_values)
+JAX_JIT = Target("jax", jax_array, jax_values, call=jitted)
 STRICT = Target("array_api_strict", strict_array, strict_values, strict_refuses)
 EAGER = (NUMPY, TORCH, STRICT)
 

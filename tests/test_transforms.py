@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 
 import wirework as ww
@@ -165,6 +166,28 @@ def test_torch_vmap(name):
     else:
         wanted = torch.stack(wanted)
     alike(found, wanted)
+
+
+@every_family
+def test_activation_checkpointing(name):
+    """What torch raises to stop recomputing early is its own affair."""
+    call, x = FAMILY_CALLS[name], torch.rand(2, 4, 6, requires_grad=True)
+    wanted = call(x)
+    found = torch.utils.checkpoint.checkpoint(call, x, use_reentrant=False)
+    firsts = [each[0] if isinstance(each, tuple) else each for each in (found, wanted)]
+    if firsts[0].requires_grad:
+        gradients = [torch.autograd.grad(first.sum(), x)[0] for first in firsts]
+        torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("number", [1, 0.5, True])
+@pytest.mark.parametrize("name", ["maximum", "add", "logical_or", "where", "power"])
+def test_numbers_under_compile(name, number):
+    x = torch.rand(2, 3)
+    call = (lambda x: ww.where("a b, a b, ", x > 0.5, x, number)) if name == "where" else (
+        lambda x: getattr(ww, name)("a b, ", x, number))  # fmt: skip
+    compiled = torch.compile(call, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), call(x))
 
 
 @every_family

@@ -125,11 +125,18 @@ def convolve(
     flipped = jnp.flip(w, tuple(range(2, w.ndim)))
     apart = flipped.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     weight = apart.swapaxes(1, 2).reshape(groups * w.shape[1], w.shape[0] // groups, *kernel)
-    # The zeros go into the kernel: XLA on the CPU aborts where both sides are dilated.
-    apart = lax.pad(weight, jnp.zeros((), w.dtype), [(0, 0, 0), (0, 0, 0), *((0, 0, d - 1) for d in dilation)])
+    if max(stride) > 1 and jax.default_backend() == "cpu":  # there XLA aborts on some dilated inputs
+        x, weight = spaced(x, stride), spaced(weight, dilation)
+        stride = dilation = (1,) * count
     return lax.conv_general_dilated(
-        x, apart, (1,) * count, around, lhs_dilation=stride, feature_group_count=groups
+        x, weight, (1,) * count, around, lhs_dilation=stride, rhs_dilation=dilation, feature_group_count=groups
     )
+
+
+def spaced(x: Any, steps: Sequence[int]) -> Any:
+    """An array with zeros between the elements of its last dimensions, not to be folded into what follows."""
+    interior = [(0, 0, 0), (0, 0, 0), *((0, 0, step - 1) for step in steps)]
+    return lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), interior))
 
 
 def vmap(function: Callable[..., Any], where: Sequence[Sequence[bool]]) -> Callable[..., Any]:

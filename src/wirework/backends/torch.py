@@ -173,8 +173,18 @@ def promote(*tensors: torch.Tensor) -> list[torch.Tensor]:
 
 
 def scalar(value: Any, like: torch.Tensor) -> torch.Tensor:
-    """A Python number as a tensor that leaves the dtype of `like` as it is where it can."""
-    return torch.full((), value, dtype=torch.result_type(like, value), device=like.device)
+    """A Python number as a tensor that leaves the dtype of `like` as it is where it can.
+
+    `torch.result_type` would say the same, but torch.compile cannot trace it.
+    """
+    dtype = like.dtype
+    if isinstance(value, complex):
+        dtype = torch.promote_types(dtype, torch.complex32 if like.is_floating_point() else torch.complex64)
+    elif isinstance(value, float) and not (like.is_floating_point() or like.is_complex()):
+        dtype = torch.get_default_dtype()
+    elif not isinstance(value, bool) and dtype == torch.bool:
+        dtype = torch.int64
+    return torch.full((), value, dtype=dtype, device=like.device)
 
 
 def coordinates(x: torch.Tensor) -> torch.Tensor:
@@ -250,7 +260,7 @@ def attend(
         scores = scores + bias
     if mask is not None:
         scores = scores.masked_fill(~torch.as_tensor(mask, device=q.device), float("-inf"))
-    weights = torch._safe_softmax(scores, -1)  # pyright: ignore[reportPrivateImportUsage]
+    weights = torch.ops.aten._safe_softmax(scores, -1)
     return F.dropout(weights, dropout) @ v
 
 

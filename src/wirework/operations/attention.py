@@ -92,6 +92,9 @@ def roles(low: Lowering) -> Roles:
                 again = next(other for other in output.leaves if other.name == leaf.name)
                 low.fail(f"{shown_axis(leaf.name)} is summed over, so it cannot be in the output", again.span)
     batch.sort(key=order.__getitem__)
+    sharing = {axis for dim in q.layout if set(dim) & set(batch) for axis in dim}
+    if any(axis not in beside | sharing for axis in own):  # (g r) with g shared: r is a head, not a place
+        beside |= sharing
     return Roles(
         tuple(batch),
         tuple(axis for axis in own if axis in beside),

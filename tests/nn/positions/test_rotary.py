@@ -21,11 +21,11 @@ SCALINGS = {
         {"factor": 8.0, "original_max_position_embeddings": 512, "beta_fast": 16, "beta_slow": 2, "truncate": False},
     ),
     "yarn, mscale": (
-        wn.YarnScaling(40.0, length=4096, mscale=1.0, mscale_all=0.7),
+        wn.YarnScaling(40.0, length=4096, mscale=1.0, mscale_all_dim=0.7),
         {"factor": 40.0, "original_max_position_embeddings": 4096, "mscale": 1.0, "mscale_all_dim": 0.7},
     ),
     "yarn, factor given": (
-        wn.YarnScaling(4.0, length=64, attention_factor_override=1.3),
+        wn.YarnScaling(4.0, length=64, attention_factor=1.3),
         {"factor": 4.0, "original_max_position_embeddings": 64, "attention_factor": 1.3},
     ),
     "llama3": (
@@ -141,7 +141,7 @@ def test_scaling_equals_transformers(transformers, name, base, dim):
     theirs = llama(transformers, dim, base, 64, {"rope_type": kind, **options})
     rotary = wn.Rotary("half", dim, base=base, scaling=ours)
     torch.testing.assert_close(rotary.frequencies, theirs.inv_freq, rtol=2e-6, atol=0)
-    assert rotary.definition.attention_factor == pytest.approx(theirs.attention_scaling)
+    assert rotary.definition.attention_scaling == pytest.approx(theirs.attention_scaling)
     q = torch.randn(1, 2, 200, dim)
     for length in (32, 64, 65, 200):
         positions = torch.arange(length)
@@ -158,7 +158,7 @@ def test_scalings_written_out():
     assert ends(wn.LinearScaling(4.0)) == pytest.approx([fast / 4, slow / 4])
     assert ends(wn.YarnScaling(4.0, length=2048)) == pytest.approx([fast, slow / 4])
     assert ends(wn.Llama3Scaling(8.0, length=8192)) == pytest.approx([fast, slow / 8])
-    assert wn.YarnScaling(4.0, length=2048).attention_factor == pytest.approx(0.1 * math.log(4) + 1)
+    assert wn.YarnScaling(4.0, length=2048).attention_scaling == pytest.approx(0.1 * math.log(4) + 1)
     dynamic = wn.Rotary("half", 64, scaling=wn.DynamicScaling(2.0, length=16))
     grown = 10000.0 * (2 * 48 / 16 - 1) ** (64 / 62)
     expected = torch.cos(47 * geometric(64, grown)).float()

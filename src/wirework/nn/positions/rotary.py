@@ -64,9 +64,9 @@ class RotaryDefinition(Untrained):
         return tables
 
     @property
-    def attention_factor(self) -> float:
+    def attention_scaling(self) -> float:
         """What cosines and sines are multiplied by."""
-        return 1.0 if self.scaling is None else float(self.scaling.attention_factor)
+        return 1.0 if self.scaling is None else float(self.scaling.attention_scaling)
 
     def angles(self, positions: Array, tables: Mapping[str, Array]) -> Array:
         """The angle of every pair: `b t f` for positions `b t`, or `b t (c f)` for coordinates `b t c`.
@@ -89,7 +89,8 @@ class RotaryDefinition(Untrained):
     def factors(self, cos: Array, sin: Array) -> tuple[Array, Array]:
         """What features and their partners are multiplied by, from cosines and sines of the angles, `b t f`."""
         join = JOIN[self.pairing]
-        cos, sin = cos * self.attention_factor, sin * self.attention_factor
+        if self.attention_scaling != 1:
+            cos, sin = cos * self.attention_scaling, sin * self.attention_scaling
         return ww.rearrange(join, cos, cos), ww.rearrange(join, -sin, sin)
 
     def rotate(self, x: Array, own: Array, partner: Array) -> Array:

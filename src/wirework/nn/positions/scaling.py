@@ -21,7 +21,7 @@ class Scaling(Protocol):
         ...
 
     @property
-    def attention_factor(self) -> float:
+    def attention_scaling(self) -> float:
         """What the rotated queries and keys are multiplied by."""
         ...
 
@@ -40,7 +40,7 @@ class LinearScaling:
     """
 
     factor: float
-    attention_factor = 1.0
+    attention_scaling = 1.0
 
     def frequencies(self, base: float, count: int) -> np.ndarray:
         return geometric(base, count) / self.factor
@@ -58,7 +58,7 @@ class DynamicScaling:
 
     factor: float
     length: int
-    attention_factor = 1.0
+    attention_scaling = 1.0
 
     def frequencies(self, base: float, count: int) -> np.ndarray:
         return geometric(base, count)
@@ -76,8 +76,9 @@ class YarnScaling:
     or less.
 
     Args:
-        attention_factor_override: the factor of queries and keys; without it 0.1 ln(factor) + 1, or with
-            both of `mscale` and `mscale_all` the ratio of that with mscale ln(factor) and mscale_all ln(factor).
+        attention_factor: what queries and keys are multiplied by; without it 0.1 ln(factor) + 1.
+        mscale, mscale_all_dim: with both, and without attention_factor, it is the ratio of 0.1 mscale
+            ln(factor) + 1 to the same with mscale_all_dim.
         truncate: round the bounds of the blend outwards to whole features.
 
     Source: Peng et al., YaRN: Efficient Context Window Extension of Large Language Models, 2023; arXiv:2309.00071.
@@ -87,9 +88,9 @@ class YarnScaling:
     length: int
     beta_fast: float = 32.0
     beta_slow: float = 1.0
-    attention_factor_override: float | None = None
+    attention_factor: float | None = None
     mscale: float | None = None
-    mscale_all: float | None = None
+    mscale_all_dim: float | None = None
     truncate: bool = True
 
     def frequencies(self, base: float, count: int) -> np.ndarray:
@@ -111,11 +112,11 @@ class YarnScaling:
         return low, high if low != high else high + 0.001
 
     @property
-    def attention_factor(self) -> float:
-        if self.attention_factor_override is not None:
-            return self.attention_factor_override
-        if self.mscale and self.mscale_all:
-            return self.magnitude(self.mscale) / self.magnitude(self.mscale_all)
+    def attention_scaling(self) -> float:
+        if self.attention_factor is not None:
+            return self.attention_factor
+        if self.mscale and self.mscale_all_dim:
+            return self.magnitude(self.mscale) / self.magnitude(self.mscale_all_dim)
         return self.magnitude(1.0)
 
     def magnitude(self, mscale: float) -> float:
@@ -135,7 +136,7 @@ class Llama3Scaling:
     length: int
     low: float = 1.0
     high: float = 4.0
-    attention_factor = 1.0
+    attention_scaling = 1.0
 
     def frequencies(self, base: float, count: int) -> np.ndarray:
         fast = geometric(base, count)
@@ -154,7 +155,7 @@ class PixelBands:
     """
 
     resolution: float = 224.0
-    attention_factor = 1.0
+    attention_scaling = 1.0
 
     def frequencies(self, base: float, count: int) -> np.ndarray:
         return np.linspace(1.0, self.resolution / 2, count) * math.pi
