@@ -81,8 +81,8 @@ def public(operation: str | Operation) -> OperationFunction:
 
     def traced(expression: str, /, *arrays: Any, **keywords: Any) -> Any:
         """What torch.compile traces instead: the program is found while tracing, and inlined."""
-        classes = tuple([array.__class__ for array in arrays])
-        ranks = tuple([getattr(array, "ndim", None) for array in arrays])
+        classes = tuple([type(array) for array in arrays])
+        ranks = tuple([None if isinstance(a, int | float | complex) else getattr(a, "ndim", None) for a in arrays])
         kinds = tuple([kind_of(value) for value in keywords.values()])
         name, kept = inlined_program(operation, expression, classes, ranks, tuple(keywords), kinds).split(":")
         values = [runtime_value(value) for option, value in keywords.items() if option in kept.split()]
