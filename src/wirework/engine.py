@@ -203,6 +203,8 @@ def inlined_program(
     with lock:
         program = program_for(prepared)
         name = f"{program.operation.name}_{id(program.function)}"
+        while len(vars(inlined)) > LIMIT:
+            delattr(inlined, next(each for each in vars(inlined) if not each.startswith("__")))
         setattr(inlined, name, program.function)
     return f"{name}:{' '.join(name for _, name in prepared.call.order)}"
 

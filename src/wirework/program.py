@@ -256,9 +256,14 @@ def program_for(prepared: Prepared) -> Program:
         except WireworkError as error:
             raise with_shapes(error, prepared.arrays) from None
         while len(built) >= LIMIT:
-            built.pop(next(iter(built)), None)
+            forget(built.pop(next(iter(built))))
         built[key] = program
     return program
+
+
+def forget(program: Program) -> None:
+    """Drop what is kept of a program beside itself: the text that tracebacks show."""
+    linecache.cache.pop(program.function.__code__.co_filename, None)
 
 
 def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[int | str] = ()) -> Program:

@@ -257,9 +257,7 @@ def expect_shape(value: Any, rank: int, sizes: Mapping[int, int]) -> Any:
         raise SemanticError(f"the function returned {found}, but the expression has {wanted} there")
     for axis, size in sizes.items():
         if shape[axis] != size:
-            raise SemanticError(
-                f"the function returned a length of {shape[axis]}, but the expression has {size} there"
-            )
+            raise SemanticError(f"the function returned a length of {shape[axis]}, but the expression has {size} there")
     return value
 
 

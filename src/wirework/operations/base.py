@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from wirework.docstrings import summary
-from wirework.errors import NotSupportedError, SemanticError, Span, counted
+from wirework.errors import SemanticError, Span, counted
 from wirework.notation import (
     Array,
     Axis,
@@ -357,11 +357,6 @@ def refuse_lost(low: Lowering, leaf: Leaf) -> NoReturn:
 def brackets_of(low: Lowering, number: int) -> tuple[str, ...]:
     """The axes in the brackets of an input."""
     return low.bound.inputs[number].select(bracket=True)
-
-
-def unsupported(low: Lowering, reason: str) -> NoReturn:
-    """Say that an option cannot be honoured."""
-    raise NotSupportedError(reason, low.call.text)
 
 
 def monomial(names: Iterable[str]) -> tuple[str, ...]:
