@@ -235,6 +235,7 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
         stride, dilation: a number, or one for each spatial axis (default 1).
         padding: a number, one for each spatial axis, pairs (before, after), "valid", or "same" for
             ceil(size / stride) places (default 0).
+        bias: an array to add, over the channels of the output (default: none).
         transposed: the transpose of the convolution with these arguments, as torch's ConvTranspose.
         output_padding: with transposed, more places at the end (default 0).
 

@@ -72,6 +72,7 @@ class Plan:
     single: bool = True  # one output is returned as it is, several as a tuple
     factories: tuple[tuple[str, tuple[Size, ...]], ...] = ()  # inputs to make, and their shapes
     ranks: tuple[tuple[str, int], ...] = ()  # of options that are arrays, which the code depends on
+    shapes: tuple[tuple[str, tuple[Size, ...]], ...] = ()  # of options whose shape is known
     branches: tuple[Branch, ...] = ()  # in place of `outputs`, after `steps`
     casts: tuple[tuple[str, str], ...] = ()  # NumPy inputs to convert, and the input to follow
 

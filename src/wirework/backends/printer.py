@@ -142,7 +142,7 @@ class Printer:
                 if value is not None:
                     for size in value if isinstance(value, tuple) else (value,):
                         found.update(atoms(size))
-        for _, shape in self.plan.factories:
+        for _, shape in (*self.plan.factories, *self.plan.shapes):
             for size in shape:
                 found.update(atoms(size))
         for statement in self.plan.statements:
@@ -181,6 +181,11 @@ class Printer:
         self.lines.append(f"if {test}:\n    fail({listed([number, *self.arguments])})")
 
     def make_arrays(self) -> None:
+        for name, shape in self.plan.shapes:
+            reason = f"{name}= has another shape than the axes it is for"
+            self.lines.append(
+                f"if {self.code[name]}.shape != {tupled(map(self.size, shape))}:\n    raise TypeError({reason!r})"
+            )
         for name, shape in self.plan.factories:
             wanted = tupled(map(self.size, shape)) if shape else "()"
             self.lines.append(f"{self.code[name]} = made({self.code[name]}, {wanted})")

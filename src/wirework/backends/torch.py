@@ -20,7 +20,7 @@ class Torch(Backend):
     name = "torch"
     xp = "torch"
     boolean = "torch.bool"
-    fused = frozenset({"attention", "contiguous", "linear", "rows"})
+    fused = frozenset({"attention", "contiguous", "conv_bias", "linear", "rows"})
 
     def names(self) -> Mapping[str, Any]:
         return {
@@ -266,7 +266,7 @@ def attend(
 
 def convolve(
     x: torch.Tensor, w: torch.Tensor, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
-    transposed: bool = False, output_padding: Any = 0,
+    transposed: bool = False, output_padding: Any = 0, bias: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Convolution with padding that differs between the two sides of an axis."""
     count = x.ndim - 2
@@ -274,9 +274,9 @@ def convolve(
     amounts = generic.pads(padding, x.shape[2:], w.shape[2:], stride, dilation)
     if not transposed:
         function = (F.conv1d, F.conv2d, F.conv3d)[count - 1]
-        return function(pad(x, amounts), w, None, stride, 0, dilation, groups)
+        return function(pad(x, amounts), w, bias, stride, 0, dilation, groups)
     function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[count - 1]
-    full = function(x, w, None, stride, 0, output_padding, groups, dilation)
+    full = function(x, w, bias, stride, 0, output_padding, groups, dilation)
     kept = tuple(slice(a, s - b) for (a, b), s in zip(amounts, full.shape[2:], strict=True))
     return full[(slice(None), slice(None), *kept)]
 

@@ -131,10 +131,6 @@ class ConvDefinition:
         return f"{self.input}, {self.weight} -> {self.output}"
 
     @cached_property
-    def add_bias(self) -> str:
-        return f"{without_brackets(self.output)}, {self.parameters.get('bias', '')}"
-
-    @cached_property
     def options(self) -> dict[str, Any]:
         """The options of the operation that differ from its own, and the sizes that take the channels apart."""
         changed = {name: value for name, default in DEFAULTS.items() if (value := getattr(self, name)) != default}
@@ -188,8 +184,8 @@ class ConvDefinition:
         return count // (math.prod(self.stride) if isinstance(self.stride, tuple) else self.stride ** len(kernel))
 
     def __call__(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        y = ww.conv(self.convolution, x, weight, **self.options)
-        return y if bias is None else ww.add(self.add_bias, y, bias)
+        options = self.options if bias is None else {**self.options, "bias": bias}
+        return ww.conv(self.convolution, x, weight, **options)
 
     @property
     def summary(self) -> str:

@@ -32,7 +32,7 @@ from wirework.notation import (
     walk,
 )
 from wirework.notation.names import shown, shown_axis
-from wirework.notation.sizes import Check
+from wirework.notation.sizes import Check, Size
 from wirework.plan import Builder, Input, Plan, Value
 
 
@@ -85,6 +85,7 @@ class Lowering:
     builder: Builder
     inputs: tuple[Value, ...]
     checks: list[Check] = field(default_factory=list)  # made at run time, beside those of the sizes
+    shapes: dict[str, tuple[Size, ...]] = field(default_factory=dict)  # that options must have
 
     def option(self, name: str) -> Any:
         """The value of a static option, the kind of another one, `None` if it was not given."""
@@ -186,7 +187,10 @@ class Operation:
             tuple(value.name for value in results),
             single=not isinstance(result, list),
             factories=factories,
-            ranks=tuple((name, kind[1]) for name, kind in call.options.items() if is_array_kind(kind)),
+            ranks=tuple(
+                (name, kind[1]) for name, kind in call.options.items() if is_array_kind(kind) and name not in low.shapes
+            ),
+            shapes=tuple(low.shapes.items()),
             branches=tuple(builder.branches),
         )
 

@@ -210,18 +210,36 @@ def lower(low: Lowering) -> Value:
     extras = slide_options(low, len(role.spatial))
     count = len(role.spatial)
     groups = tuple(low.bound.size(axis) for axis in role.groups)
+    bias = bias_of(low, role)
+    fused = [("bias", bias)] if bias is not None and "conv_bias" in low.call.fused else []
     value = low.builder.apply(
         "conv",
-        [x, moved, *(name for name, _ in extras)],
+        [x, moved, *(value for _, value in fused), *(name for name, _ in extras)],
         result,
-        extras=tuple(extras),
+        extras=(*((name, "array") for name, _ in fused), *extras),
         dims=count,
         sizes=groups,
         transposed=transposed,
         padding=named_padding(low),
     )
     low.builder.measure(value, role.result)
+    if bias is not None and not fused:
+        term = low.builder.arrange(bias, [*bias.layout, *((),) * count])
+        value = low.builder.apply("elementwise", [value, term], result, function="add", scalars=())
     return low.finish(value, low.bound.outputs[0])
+
+
+def bias_of(low: Lowering, role: Roles) -> Value | None:
+    """The bias, with one dimension for the channels of the output."""
+    kind = low.option("bias")
+    if kind is None:
+        return None
+    channels = (*role.groups, *role.features)
+    if kind[1] not in (1, len(channels)):
+        low.fail(f"bias= of conv has the channels of the output, {' '.join(channels)}, not {kind[1]} dimensions")
+    layout = (channels,) if kind[1] == 1 else tuple((axis,) for axis in channels)
+    low.shapes["bias"] = low.builder.shape(layout)
+    return low.builder.arrange(Value("bias", layout), [channels])
 
 
 def named_padding(low: Lowering) -> str | None:
@@ -277,6 +295,7 @@ CONV = Operation(
     flops=flops,
     options={
         **SLIDE,
+        "bias": Option(None, accepts=("array",)),
         "output_padding": Option(None, accepts=("int", "tuple"), least=0),
         "transposed": Option(False, static=True, accepts=("bool",)),
     },

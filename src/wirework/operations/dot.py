@@ -377,6 +377,7 @@ def with_bias(low: Lowering, values: Sequence[Value], bias: Any) -> Value:
         )
     order = list(output.names)
     term = Value("bias", tuple((axis,) for axis in new))
+    low.shapes["bias"] = low.builder.shape(term.layout)
     natural = ordered(values[1], tuple(new))
     fits = "linear" in low.call.fused and natural == tuple(new) and not set(values[0].axes) & set(new)
     batch = [axis for axis in order if axis in values[0].axes and axis in values[1].axes]
