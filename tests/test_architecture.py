@@ -19,7 +19,19 @@ LONGEST_FILE = 999
 
 # Who may import whom. A row speaks for a module and everything in it, and the longest matching row counts.
 # Every module may import from its own row. PACKAGE itself stands for `import wirework`, the public names.
-ENGINE_AND_BELOW = ("docstrings", "errors", "keywords", "notation", "operations", "plan", "backends", "arguments", "diagnose", "program", "engine")
+ENGINE_AND_BELOW = (
+    "docstrings",
+    "errors",
+    "keywords",
+    "notation",
+    "operations",
+    "plan",
+    "backends",
+    "arguments",
+    "diagnose",
+    "program",
+    "engine",
+)
 PUBLIC = ("api", "solving", "typed_functions", "explaining")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "docstrings": (),

@@ -9,9 +9,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from wirework import errors
+from wirework import api, errors
 from wirework.api import *  # noqa: F403
-from wirework.api import __all__ as _operations
 from wirework.engine import record_sources
 from wirework.solving import check, matches, solve, solve_axes, solve_shapes
 
@@ -31,7 +30,6 @@ LOADED_WHEN_ASKED = {
 }
 
 __all__ = [
-    *_operations,
     "Explanation",
     "Request",
     "check",
@@ -45,6 +43,7 @@ __all__ = [
     "source",
     "typed",
 ]
+__all__ += api.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from wirework.errors import SemanticError
+from wirework.errors import SemanticError, counted
 from wirework.notation import Bound, Bracket, Expression, Operand, bracketed, contains, end_of
 from wirework.notation.names import shown_axis
 from wirework.notation.sizes import product, total
@@ -372,8 +372,8 @@ def with_bias(low: Lowering, values: Sequence[Value], bias: Any) -> Value:
     new = [axis for axis in output.names if axis not in values[0].axes]
     if kind_rank(bias) != len(new):
         low.fail(
-            f"bias must have the {len(new)} axes of the output that the first array lacks"
-            f" ({' '.join(new)}), but it has {kind_rank(bias)} dimensions"
+            f"bias= has the axes of the output that the first array lacks: {' '.join(new) or 'none'}, "
+            f"not {counted(kind_rank(bias), 'dimension')}"
         )
     order = list(output.names)
     term = Value("bias", tuple((axis,) for axis in new))
