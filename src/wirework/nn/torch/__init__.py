@@ -6,6 +6,12 @@
 torch.Size([64, 32])
 """
 
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ImportError('wirework.nn.torch needs torch: pip install "wirework[torch]"') from error
+
+
 from wirework.nn.attention import Fused, Latent, QKNorm, Sinks, Softcap, Split
 from wirework.nn.initialisers import constant, normal, truncated_normal, uniform
 from wirework.nn.masks import Mask, causal, chunk, document, padding, prefix, span, where, window
