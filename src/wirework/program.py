@@ -31,7 +31,7 @@ from wirework.diagnose import explained, failure_of_check, with_shapes
 from wirework.errors import Span, SyntaxError, WireworkError
 from wirework.keywords import runtime_value
 from wirework.notation import Bound, parse
-from wirework.notation.sizes import Atom, Check, Dim, Given, Var, evaluate, root
+from wirework.notation.sizes import Atom, Check, evaluate, reader, root
 from wirework.operations import OPERATIONS, Call, Operation
 from wirework.operations.misfits import Run, refuse_misfits
 from wirework.plan import Plan
@@ -209,20 +209,7 @@ def solved_values(bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[
     """
     found: dict[str, int] = {}
 
-    def value(atom: Atom) -> int:
-        match atom:
-            case Dim(operand, index):
-                return shapes[operand][index]
-            case Given(name, path):
-                entry = whole_sizes(sizes[name])
-                for index in path:
-                    entry = entry[index]
-                return entry
-            case Var(name):
-                return found[name]
-            case _:
-                raise KeyError(atom)
-
+    value = reader(shapes, {name: whole_sizes(size) for name, size in sizes.items()}, found)
     for number, statement in enumerate(bound.statements):
         if isinstance(statement, Check):
             left, right = evaluate(statement.left, value), evaluate(statement.right, value)

@@ -20,7 +20,7 @@ import numpy as np
 from wirework.errors import AxisSizeError, SemanticError
 from wirework.notation import Array, Bound, Bracket, Leaf, contains
 from wirework.notation.bound import Item
-from wirework.notation.sizes import Assign, Atom, Dim, Given, Var, evaluate
+from wirework.notation.sizes import Assign, Atom, evaluate, reader
 from wirework.operations import OPERATIONS, Call, Operation
 
 Point = Mapping[str, int]  # a value for each axis
@@ -151,19 +151,7 @@ def values_of(bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[str,
     """What every size in a formula is, for actual arrays. Raises AxisSizeError if they contradict each other."""
     found: dict[str, int] = {}
 
-    def value(atom: Atom) -> int:
-        match atom:
-            case Dim(operand, index):
-                return shapes[operand][index]
-            case Given(name, path):
-                entry = sizes[name]
-                for index in path:
-                    entry = entry[index]
-                return int(entry)
-            case Var(name):
-                return found[name]
-        raise KeyError(atom)
-
+    value = reader(shapes, sizes, found)
     for statement in bound.statements:
         if isinstance(statement, Assign):
             found[statement.name] = evaluate(statement.size, value)

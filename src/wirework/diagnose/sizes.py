@@ -9,7 +9,7 @@ from wirework.diagnose.arguments import given_note, shape_notes
 from wirework.errors import AxisSizeError, Span, WireworkError, joined
 from wirework.notation import Bound
 from wirework.notation.names import shown, shown_axis
-from wirework.notation.sizes import Assign, Atom, Check, Dim, Given, Size, Statement, Var, atoms, evaluate
+from wirework.notation.sizes import Assign, Atom, Check, Dim, Given, Size, Statement, Var, atoms, evaluate, reader
 
 NEAR = 64  # how far from a given size others are tried, besides the divisors of dimensions
 POWERS = {2: "a square", 3: "a cube"}
@@ -39,20 +39,7 @@ def lookup(
     """The value of every atom that the statements so far have assigned."""
     found: dict[str, int] = {}
 
-    def value(atom: Atom) -> int:
-        match atom:
-            case Dim(operand, index):
-                return shapes[operand][index]
-            case Given(name, path):
-                entry = sizes[name]
-                for index in path:
-                    entry = entry[index]
-                return entry
-            case Var(name):
-                return found[name]
-            case _:
-                raise KeyError(atom)
-
+    value = reader(shapes, sizes, found)
     for statement in statements:
         if isinstance(statement, Assign):
             found[statement.name] = evaluate(statement.size, value)

@@ -7,10 +7,10 @@ result is an ordered list of statements: assignments of sizes to names, and chec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 from wirework.errors import Span
 
@@ -175,6 +175,28 @@ def evaluate(size: Size, value: Callable[[Atom], int]) -> int:
             return size
         case _:
             return value(size)
+
+
+def reader(
+    shapes: Sequence[Sequence[int]], sizes: Mapping[str, Any], found: Mapping[str, int]
+) -> Callable[[Atom], int]:
+    """What stands for an atom: a dimension of a shape, a given size, or a size `found` by now."""
+
+    def value(atom: Atom) -> int:
+        match atom:
+            case Dim(operand, index):
+                return shapes[operand][index]
+            case Given(name, path):
+                entry = sizes[name]
+                for index in path:
+                    entry = entry[index]
+                return entry
+            case Var(name):
+                return found[name]
+            case _:
+                raise KeyError(atom)
+
+    return value
 
 
 def root(number: int, degree: int) -> int:

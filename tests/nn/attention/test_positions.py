@@ -4,9 +4,8 @@ import pytest
 import torch
 
 import wirework.nn.torch as wn
+import wirework.nn.torch.positions as positions
 from nn.attention.close import assert_close
-
-positions = pytest.importorskip("wirework.nn.torch.positions")
 
 
 @pytest.mark.parametrize("backend", [None, "explicit"])
