@@ -56,9 +56,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cost": (*ENGINE_AND_BELOW, *PUBLIC, "circuit"),
     PACKAGE: (*ENGINE_AND_BELOW, *PUBLIC, "circuit", "diagram", "cost"),
     "nn": ("errors", "notation", "engine", *PUBLIC, PACKAGE),
-    "models": ("errors", *PUBLIC, PACKAGE, "nn"),
+    "checkpoint": ("errors", *PUBLIC, PACKAGE),
+    "models": ("errors", *PUBLIC, PACKAGE, "nn", "checkpoint"),
     "shard": ("errors", "engine", *PUBLIC, PACKAGE, "circuit", "nn"),
-    "checkpoint": ("errors", *PUBLIC, PACKAGE, "nn", "models"),
     "cli": ("*",),
     "__main__": ("cli",),
 }

@@ -75,6 +75,10 @@ class CoordinateError(WireworkError, IndexError):
     """A coordinate lies outside its axis."""
 
 
+class CheckpointError(WireworkError):
+    """Weights that cannot be read, or do not fit the model they are for."""
+
+
 def underlined(text: str, spans: Iterable[Span]) -> list[str]:
     """The lines of `text`, without blank ones around it, each followed by carets where a span covers it."""
     marked = {position for start, end in spans for position in range(start, max(end, start + 1))}

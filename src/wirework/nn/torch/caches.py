@@ -32,6 +32,10 @@ class Cache:
         """
         raise NotImplementedError
 
+    def positions(self, queries: int, like: Tensor) -> Tensor:
+        """The places of the next tokens, `q`."""
+        raise NotImplementedError
+
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Keep the keys and values of the next tokens; return those that these tokens meet."""
         raise NotImplementedError
@@ -53,6 +57,9 @@ class GrowingCache(Cache):
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
         return Aligned(queries, self.length + queries, arange, like)
+
+    def positions(self, queries: int, like: Tensor) -> Tensor:
+        return arange(self.length, self.length + queries, like)
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         before, self.length = self.length, self.length + k.shape[2]
@@ -108,11 +115,14 @@ class StaticCache(Cache):
         if self.length.device != like.device:
             self.length, self.slots = self.length.to(like.device), self.slots.to(like.device)
 
-    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
+    def positions(self, queries: int, like: Tensor) -> Tensor:
         self.follow(like)
+        return torch.arange(queries, device=like.device) + self.length
+
+    def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
         if queries > self.max_length:
             raise AxisSizeError(f"{queries} tokens do not fit into {self}")
-        of_queries = torch.arange(queries, device=like.device) + self.length
+        of_queries = self.positions(queries, like)
         return Slots(of_queries, self.slots, self.slots <= of_queries[-1])
 
     def allocate(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,11 +165,10 @@ class SlidingCache(StaticCache):
         super().__init__(window, device)
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
-        self.follow(like)
         reach = None if mask is None else mask.reach
         if reach is None or reach > self.capacity:
             raise NotSupportedError(f"{self} keeps fewer keys than the mask {mask} shows")
-        of_queries = torch.arange(queries, device=like.device) + self.length
+        of_queries = self.positions(queries, like)
         if queries == 1:
             of_keys = ring_places(self.slots, self.length + 1)
         else:

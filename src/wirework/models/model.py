@@ -1,0 +1,215 @@
+"""What all architectures have: a configuration with presets, and checkpoints in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from wirework import checkpoint
+from wirework.checkpoint import Format
+from wirework.errors import CheckpointError, SemanticError, did_you_mean
+
+NATIVE = "wirework"  # the format that has our own names, and the key of its config.json that names the model
+
+
+@dataclass(frozen=True)
+class Config:
+    """The sizes and options of a model."""
+
+    presets: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """A named configuration, with some values changed.
+
+        Raises:
+            SemanticError: if there is none of that name, or no such value.
+        """
+        if name not in cls.presets:
+            close = did_you_mean(name, cls.presets)
+            raise SemanticError(f"{cls.__name__} has no preset {name!r}{close}: choose from {', '.join(cls.presets)}")
+        known = [field.name for field in fields(cls)]
+        for change in changes:
+            if change not in known:
+                raise SemanticError(f"{cls.__name__} has no {change}{did_you_mean(change, known)}")
+        return replace(cls.presets[name], **changes)
+
+    def divides(self, divisor: str, *dividends: str) -> None:
+        """Refuse sizes of which one is not a whole number of times another.
+
+        Raises:
+            SemanticError: naming both.
+        """
+        small = getattr(self, divisor)
+        for name in dividends:
+            if small < 1 or getattr(self, name) % small:
+                raise SemanticError(f"{name}={getattr(self, name)} is not divisible by {divisor}={small}")
+
+
+C = TypeVar("C", bound=Config)
+
+
+class Model(nn.Module, Generic[C]):
+    """A module with a configuration.
+
+    Attributes:
+        config: its sizes and options.
+        config_class: what `config` is an instance of.
+        formats: of the checkpoints of other projects that it can be. It is saved in the first.
+    """
+
+    config: C
+    config_class: ClassVar[type[Config]]
+    formats: ClassVar[tuple[Format, ...]] = ()
+
+    def __init__(self, config: C) -> None:
+        super().__init__()
+        self.config = config
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """A model of a named configuration, with some values changed, and random weights.
+
+        Raises:
+            SemanticError: if there is none of that name, or no such value.
+        """
+        return cls(cls.config_class.preset(name, **changes))  # type: ignore[arg-type]
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        config: Config | None = None,
+        *,
+        fresh: Iterable[str] = (),
+        dtype: torch.dtype | None = None,
+        device: Any = "cpu",
+        revision: str | None = None,
+        **changes: Any,
+    ) -> Self:
+        """A model with the weights of a checkpoint, in eval mode.
+
+        Args:
+            path: a folder with a `config.json`, as `save_pretrained` writes it, here or in the projects of
+                `formats`; a file of weights, with `config`; or a repository of the Hugging Face hub.
+            config: instead of that of the folder.
+            fresh: which parameters are not read but start anew, by names with `*`: `("head.*",)`.
+            dtype: of the weights; `None`: as they are stored.
+            revision: of the repository.
+            changes: values of the configuration to change, such as `dropout=0.1`.
+
+        Raises:
+            CheckpointError: if files are missing or damaged, are not of this architecture, or do not fit.
+        """
+        found = checkpoint.find(path, revision)
+        weights = checkpoint.read_weights(found)
+        form: Format | None
+        if config is None:
+            form, config = cls.read_config(checkpoint.read_config(found if found.is_dir() else found.parent))
+        else:
+            form = cls.recognise(weights, config)
+        config = replace(config, **changes)
+        with torch.device("cpu" if fresh else "meta"):
+            model = cls(config)  # type: ignore[arg-type]
+        state = model.state_dict()
+        read = native_weights(weights, state, fresh) if form is None else form.to_ours(weights, state, config, fresh)
+        converted = {name: array.to(device, dtype) if array.is_floating_point() else array.to(device)
+                     for name, array in read.items()}  # fmt: skip
+        model.load_state_dict(converted, strict=False, assign=True)
+        return model.to(device).eval()
+
+    def save_pretrained(self, folder: str | Path, form: str | None = None, shard_size: int = 5 * 10**9) -> None:
+        """Write a folder with a `config.json` and safetensors files.
+
+        Args:
+            form: the name of one of `formats`, or "wirework" for our own names; `None`: the first of `formats`.
+            shard_size: bytes in one file at most.
+
+        Raises:
+            CheckpointError: if the format cannot express the configuration.
+        """
+        state = self.state_dict()
+        chosen = self.format_called(form)
+        if chosen is None:
+            written: dict[str, Any] = {NATIVE: type(self).__name__, **asdict(self.config)}
+        else:
+            written, state = chosen.write(self.config), chosen.to_theirs(state, self.config)
+        checkpoint.write_weights(Path(folder), state, shard_size)
+        checkpoint.write_config(Path(folder), written)
+
+    @classmethod
+    def format_called(cls, name: str | None) -> Format | None:
+        """A format by name; `None` is ours."""
+        if name is None:
+            return cls.formats[0] if cls.formats else None
+        if name == NATIVE:
+            return None
+        known = {form.name: form for form in cls.formats}
+        if name not in known:
+            names = ", ".join([*known, NATIVE])
+            raise CheckpointError(
+                f"{cls.__name__} has no format {name!r}{did_you_mean(name, known)}: choose from {names}"
+            )
+        return known[name]
+
+    @classmethod
+    def reads(cls, written: Mapping[str, Any]) -> bool:
+        """Whether a `config.json` is of this architecture."""
+        return written.get(NATIVE) == cls.__name__ or any(form.recognises(written) for form in cls.formats)
+
+    @classmethod
+    def read_config(cls, written: Mapping[str, Any]) -> tuple[Format | None, Config]:
+        """The format of a `config.json`, and what it says."""
+        form = None
+        if written.get(NATIVE) == cls.__name__:
+            values = {name: value for name, value in written.items() if name != NATIVE}
+        else:
+            form = next((form for form in cls.formats if form.recognises(written)), None)
+            if form is None:
+                raise CheckpointError(not_of(cls, written))
+            values = form.read(written)
+        try:
+            return form, cls.config_class(**frozen(values))
+        except TypeError as error:
+            raise CheckpointError(f"the config.json is not one of {cls.__name__}: {error}") from None
+
+    @classmethod
+    def recognise(cls, weights: Mapping[str, Tensor], config: Config) -> Format | None:
+        """The format in which weights have the most names that this model knows; `None` is ours."""
+        with torch.device("meta"):
+            ours = cls(config).state_dict()  # type: ignore[arg-type]
+
+        def shared(form: Format) -> int:
+            names = form.names_for(config).without_prefix(weights)
+            return sum(name in weights for pair in names.pairs(ours) for name in pair.theirs)
+
+        if sum(name in weights for name in ours) == len(ours):
+            return None
+        return max(cls.formats, key=shared, default=None)
+
+
+def native_weights(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], fresh: Iterable[str]
+) -> dict[str, Tensor]:
+    """Weights that have our own names."""
+    skipped = checkpoint.Names((), ignored=tuple(fresh))
+    wanted = {name: tuple(array.shape) for name, array in expected.items() if not skipped.ignores(name)}
+    checkpoint.fit(weights, wanted, filter(skipped.ignores, weights), "the weights do not fit the model")
+    return {name: weights[name] for name in wanted}
+
+
+def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of JSON as those of a frozen dataclass: lists become tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def not_of(model: type[Model[Any]], written: Mapping[str, Any]) -> str:
+    """The message for a `config.json` of something else."""
+    said = next((f"{key} {written[key]!r}" for key in (NATIVE, "model_type", "architecture") if key in written), None)
+    reads = ", ".join([*(form.name for form in model.formats), NATIVE])
+    return f"{model.__name__} does not read a checkpoint of {said or 'an unnamed architecture'}: it reads {reads}"
