@@ -4,6 +4,7 @@
 #   make demo PYTHON=python3.12            another interpreter (3.11 or newer)
 #   make test TESTS=tests/test_engine.py   some of the tests
 #   make test PYTEST="-n 0 -x --pdb"       other pytest options
+#   make bench-layers ROWS="attention"     some of the rows; ROWS=--quick for a rough table
 #
 # pip reads its own variables too. On Linux the default build of torch carries CUDA; PIP_EXTRA_INDEX_URL
 # or PIP_FIND_LINKS can name a place that has the much smaller CPU build.
@@ -11,6 +12,7 @@
 PYTHON ?= python3
 PYTEST ?= -n 2
 TESTS ?=
+ROWS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +21,7 @@ PINS := pyproject.toml constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench clean FORCE
+.PHONY: help demo test check format bench bench-layers clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -29,6 +31,7 @@ help:
 	@echo "make check    ruff and pyright"
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make bench    time wirework beside hand-written torch, einops and einx"
+	@echo "make bench-layers  time every layer beside torch.nn and hand-written torch"
 	@echo "make clean    remove the environment and all caches"
 
 demo: $(VENV)/stamp-train
@@ -48,6 +51,9 @@ format: $(VENV)/stamp-dev
 
 bench: $(VENV)/stamp-test
 	@$(ONE_THREAD) $(BIN)/python bench/run.py
+
+bench-layers: $(VENV)/stamp-test
+	@$(BIN)/python bench/layers.py $(ROWS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

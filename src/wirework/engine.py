@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import threading
 import types
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wirework.docstrings import docstring
@@ -30,6 +31,7 @@ OURS = ("builtins", "numpy", "wirework")  # where errors come from that `slow` c
 lock = threading.RLock()
 tables: list[dict[Any, Callable[..., Any]]] = []
 recorders: list[dict[tuple[str, str], str]] = []
+applied: weakref.WeakSet[Applied] = weakref.WeakSet()
 inlined = types.ModuleType("wirework.inlined")  # programs that torch.compile found, by name
 
 
@@ -72,23 +74,22 @@ def public(operation: str | Operation) -> OperationFunction:
         except Exception as error:  # whatever it is, `slow` finds out
             if type(error).__module__.partition(".")[0] not in OURS:
                 raise
+        arrays = tuple([array for array in (x, y, z, *rest) if array is not ABSENT])
         try:
-            arrays = tuple([array for array in (x, y, z, *rest) if array is not ABSENT])
-            return slow(operation, programs, expression, arrays, keywords)
+            return slow(operation, expression, arrays, keywords, keep)
         except WireworkError as error:
             problem = error.with_traceback(None)
         raise problem
 
-    def traced(expression: str, /, *arrays: Any, **keywords: Any) -> Any:
-        """What torch.compile traces instead: the program is found while tracing, and inlined."""
-        classes = tuple([type(array) for array in arrays])
-        ranks = tuple([None if isinstance(a, int | float | complex) else getattr(a, "ndim", None) for a in arrays])
-        kinds = tuple([kind_of(value) for value in keywords.values()])
-        name, kept = inlined_program(operation, expression, classes, ranks, tuple(keywords), kinds).split(":")
-        values = [runtime_value(value) for option, value in keywords.items() if option in kept.split()]
-        return getattr(inlined, name)(*arrays, *values)
+    def keep(program: Program, prepared: Prepared, keywords: dict[str, Any]) -> None:
+        if prepared.plain and "sizes" not in keywords:
+            key = fast_key(prepared.call.text, prepared.arrays, keywords)
+            remember(programs, key, program, prepared, keywords)
 
-    function._torchdynamo_inline = traced  # type: ignore[attr-defined]
+    def in_trace(expression: str, /, *arrays: Any, **keywords: Any) -> Any:
+        return traced(operation, expression, arrays, keywords)
+
+    function._torchdynamo_inline = in_trace  # type: ignore[attr-defined]
     name = operation if isinstance(operation, str) else operation.name
     function.__name__ = function.__qualname__ = name
     function.__doc__ = docstring(name) if isinstance(operation, str) else operation.summary
@@ -101,10 +102,10 @@ def fast_key(expression: str, arrays: tuple[Any, ...], keywords: dict[str, Any])
 
 
 def slow(
-    operation: str | Operation, programs: dict[Any, Any], expression: str, arrays: tuple[Any, ...],
-    keywords: dict[str, Any],
+    operation: str | Operation, expression: str, arrays: tuple[Any, ...], keywords: dict[str, Any],
+    keep: Callable[[Program, Prepared, dict[str, Any]], None],
 ) -> Any:  # fmt: skip
-    """Sort the arguments, find or make the program, remember it, run it, and explain what goes wrong."""
+    """Sort the arguments, find or make the program, have it kept, run it, and explain what goes wrong."""
     from wirework.program import explain_failure, prepare, program_for
 
     prepared = prepare(operation, expression, arrays, keywords)
@@ -112,8 +113,7 @@ def slow(
         program = program_for(prepared)
         for recorder in recorders:
             recorder[program.operation.name, expression] = program.source
-        if prepared.plain and "sizes" not in keywords:
-            remember(programs, fast_key(expression, prepared.arrays, keywords), program, prepared, keywords)
+        keep(program, prepared, keywords)
     try:
         return program.function(*prepared.arrays, *prepared.values)
     except Exception as error:
@@ -141,7 +141,7 @@ def remember(
     careful = program.operation.family == "solving" and keywords  # it would hand on a size that is no size
     if not (careful or known) and all(map(is_plain, kinds)):
         programs[key] = program.function
-    elif not isinstance(entry, Choice) and count == len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
+    elif not isinstance(entry, Choice) and len(kinds) == 1 and isinstance(kinds[0], bool) and not kept:
         programs[key] = flag({**known, kinds[0]: program.function})
     else:
         variants = known if isinstance(entry, Choice) else {}
@@ -163,10 +163,10 @@ class Choice:
 
 
 def flag(variants: dict[bool, Callable[..., Any]]) -> Callable[..., Any]:
-    """Programs of one array told apart by one keyword that is True or False, and that they do not take."""
+    """Programs told apart by one keyword that is True or False, and that they do not take."""
 
-    def choose(x: Any, value: bool) -> Any:
-        return variants[value](x)
+    def choose(*arguments: Any) -> Any:
+        return variants[arguments[-1]](*arguments[:-1])
 
     choose.variants = variants  # type: ignore[attr-defined]
     return choose
@@ -177,7 +177,7 @@ def record_sources() -> Iterator[dict[tuple[str, str], str]]:
     """Collect the source of every program used inside, by operation and expression."""
     recorder: dict[tuple[str, str], str] = {}
     with lock:
-        for programs in tables:
+        for programs in (*tables, *(each.programs for each in applied)):
             programs.clear()
         recorders.append(recorder)
     try:
@@ -186,7 +186,88 @@ def record_sources() -> Iterator[dict[tuple[str, str], str]]:
         recorders.remove(recorder)
 
 
+# -- in layers -------------------------------------------------------------------------------------------------
+
+
+class Applied:
+    """An operation with its expression, sizes and options said once: a function of arrays alone, as layers need.
+
+    The look-up is by the first array's type and by ranks, and keywords take no part in it.
+
+    Args:
+        operation: its name.
+        expression: as for the operation.
+        operands: how many arrays the expression has.
+        names: the keywords for arrays that may follow these, such as "bias".
+        constants: sizes and options.
+    """
+
+    def __init__(
+        self, operation: str, expression: str, operands: int = 1, names: tuple[str, ...] = (),
+        constants: Mapping[str, Any] = types.MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        self.said = operation, expression, operands, names, dict(constants)
+        self.programs: dict[Any, Callable[..., Any]] = {}
+        applied.add(self)
+
+    def __call__(self, x: Any, y: Any = ABSENT, z: Any = ABSENT, /) -> Any:
+        try:
+            if z is not ABSENT:
+                return self.programs[x.__class__, x.ndim, y.ndim, z.ndim](x, y, z)
+            if y is not ABSENT:
+                return self.programs[x.__class__, x.ndim, y.ndim](x, y)
+            return self.programs[x.__class__, x.ndim](x)
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in OURS:
+                raise
+        try:
+            return self.slow(tuple([array for array in (x, y, z) if array is not ABSENT]))
+        except WireworkError as error:
+            problem = error.with_traceback(None)
+        raise problem
+
+    def slow(self, arrays: tuple[Any, ...]) -> Any:
+        operation, expression, operands, _, _ = self.said
+
+        def keep(program: Program, prepared: Prepared, keywords: dict[str, Any]) -> None:
+            if prepared.plain:
+                key = (arrays[0].__class__, *[array.ndim for array in arrays])
+                self.programs[key] = with_defaults(program.function, prepared.values[len(arrays) - operands :])
+
+        return slow(operation, expression, arrays[:operands], self.keywords(arrays), keep)
+
+    def keywords(self, arrays: tuple[Any, ...]) -> dict[str, Any]:
+        """What the public function is given besides operands: the constants last, as they come to be defaults."""
+        _, _, operands, names, constants = self.said
+        return {**dict(zip(names, arrays[operands:], strict=False)), **constants}
+
+    def in_trace(self, *arrays: Any) -> Any:
+        operation, expression, operands, _, _ = self.said
+        return traced(operation, expression, arrays[:operands], self.keywords(arrays))
+
+    __call__._torchdynamo_inline = in_trace  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Applied, self.said
+
+
+def with_defaults(function: Callable[..., Any], values: tuple[Any, ...]) -> Callable[..., Any]:
+    """The same code, whose last arguments may be left out."""
+    assert isinstance(function, types.FunctionType)
+    return types.FunctionType(function.__code__, function.__globals__, function.__name__, values)
+
+
 # -- torch.compile ----------------------------------------------------------------------------------------------
+
+
+def traced(operation: str | Operation, expression: str, arrays: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """What torch.compile traces instead of a call: the program is found while tracing, and inlined."""
+    classes = tuple([type(array) for array in arrays])
+    ranks = tuple([None if isinstance(a, int | float | complex) else getattr(a, "ndim", None) for a in arrays])
+    kinds = tuple([kind_of(value) for value in keywords.values()])
+    name, kept = inlined_program(operation, expression, classes, ranks, tuple(keywords), kinds).split(":")
+    values = [runtime_value(value) for option, value in keywords.items() if option in kept.split()]
+    return getattr(inlined, name)(*arrays, *values)
 
 
 def inlined_program(

@@ -75,6 +75,10 @@ class CoordinateError(WireworkError, IndexError):
     """A coordinate lies outside its axis."""
 
 
+class DataError(WireworkError):
+    """Data that are not there, cannot be downloaded, or are damaged."""
+
+
 class CheckpointError(WireworkError):
     """Weights that cannot be read, or do not fit the model they are for."""
 

@@ -27,7 +27,13 @@ def test_models(wirework):
     assert "86,567,656" in table
     assert max(map(len, table.splitlines())) <= 80
     rows = json.loads(wirework("models", "--json").stdout)
-    assert {row["preset"]: row["parameters"] for row in rows}["digits"] == 136_138
+    (vit,) = (row for row in rows if row["model"] == "vit")
+    assert {row["preset"]: row["parameters"] for row in vit["presets"]}["digits"] == 136_138
+    (gpt2,) = json.loads(wirework("models", "gpt2", "--json").stdout)
+    assert gpt2["loads"] == ["Hugging Face gpt2", "wirework"]
+    assert "mlp_dim=6400" in wirework("models", "gpt2").stdout
+    mistake = wirework("models", "gtp2")
+    assert mistake.returncode == 2 and "did you mean gpt2?" in mistake.stderr
 
 
 def test_unknown_command_and_option(wirework):

@@ -1,18 +1,19 @@
 """`wirework predict`: any kind of image file ends as the same 8x8 ink."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from wirework.cli.digits import load_digits
 from wirework.cli.errors import UserError
-from wirework.cli.image_file import read_digit
+from wirework.cli.image_file import read_image
+from wirework.data.datasets import load
 
-DIGITS = load_digits()
-DIGIT = DIGITS.test_images[0]
+DIGITS = load("digits")
+DIGIT = torch.from_numpy(DIGITS.test_images[0] / 16).float()
 INK = DIGIT[0].numpy()
 
 
@@ -28,31 +29,31 @@ def save(path, ink, mode="L", light_on_dark=False, scale=1, margin=0):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
 def test_eight_by_eight_is_taken_as_it_is(tmp_path, mode, light_on_dark):
     path = save(tmp_path / "digit.png", INK, mode, light_on_dark)
-    torch.testing.assert_close(read_digit(path), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
+    torch.testing.assert_close(read_image(path, DIGITS), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
 
 
 @pytest.mark.parametrize("scale", [4, 13])
 def test_enlarged_with_a_margin(tmp_path, scale):
     """The frame is found again, up to the empty columns at the sides, which are centred."""
     path = save(tmp_path / "digit.png", INK, scale=scale, margin=3 * scale)
-    found = read_digit(path)[0].numpy()
+    found = read_image(path, DIGITS)[0].numpy()
     shifted = [np.roll(INK / INK.max(), step, axis=1) for step in (-1, 0, 1)]
     assert max(np.corrcoef(found.ravel(), each.ravel())[0, 1] for each in shifted) > 0.8
 
 
 def test_sixteen_bits_and_transparency(tmp_path):
     Image.fromarray(np.uint16(np.round(65535 * INK))).save(tmp_path / "deep.png")
-    torch.testing.assert_close(read_digit(tmp_path / "deep.png"), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
+    torch.testing.assert_close(read_image(tmp_path / "deep.png", DIGITS), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
     layers = np.zeros((8, 8, 4), np.uint8)
     layers[..., 3] = np.round(255 * INK)
     Image.fromarray(layers).save(tmp_path / "clear.png")
-    torch.testing.assert_close(read_digit(tmp_path / "clear.png"), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
+    torch.testing.assert_close(read_image(tmp_path / "clear.png", DIGITS), DIGIT / DIGIT.max(), rtol=0, atol=5e-3)
 
 
 def test_a_file_that_shows_nothing(tmp_path):
     Image.new("L", (20, 20), 200).save(tmp_path / "empty.png")
     with pytest.raises(UserError, match="shows nothing: it has one even tone"):
-        read_digit(tmp_path / "empty.png")
+        read_image(tmp_path / "empty.png", DIGITS)
 
 
 def test_predicts_a_saved_digit(wirework, trained):
@@ -73,19 +74,20 @@ def test_json(wirework, trained):
     assert [record["image"] for record in records] == [str(sample) for sample in samples]
     for record in records:
         assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-        assert str(record["digit"]) == max(record["probabilities"], key=record["probabilities"].get)
+        assert str(record["class"]) == max(record["probabilities"], key=record["probabilities"].get)
 
 
 def test_mistakes(wirework, trained, tmp_path):
     folder, _ = trained
     (tmp_path / "text.png").write_text("not an image")
-    (tmp_path / "model.safetensors").write_bytes(b"nor a checkpoint")
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    (damaged / "model.safetensors").write_bytes(b"nor a checkpoint")
     sample = folder / "samples" / "3.png"
     for arguments, message in [
         (["--checkpoint", folder, tmp_path / "none.png"], "there is no file"),
         (["--checkpoint", folder, tmp_path / "text.png"], "is not a readable image"),
-        (["--checkpoint", tmp_path / "none", sample], "there is no checkpoint"),
-        (["--checkpoint", tmp_path, sample], "is not a checkpoint of `wirework train`"),
+        (["--checkpoint", tmp_path / "none", sample], "is not a folder of `wirework train`"),
+        (["--checkpoint", damaged, sample], "model.safetensors cannot be read"),
     ]:
         result = wirework("predict", *arguments)
         assert result.returncode == 2

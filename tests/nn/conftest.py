@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+
 import torchvision_operators  # noqa: F401 (before transformers and timm)
 
 

@@ -1,6 +1,7 @@
 """Conv against torch.nn.Conv and ConvTranspose in one, two and three dimensions, with channels first and last."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -24,6 +25,11 @@ def make_pair(draw, transposed):
     if transposed:
         longest = zip(options["stride"], options["dilation"], strict=True)
         options["output_padding"] = tuple(draw(st.integers(0, max(pair) - 1)) for pair in longest)
+    else:
+        options["padding"] = draw(st.sampled_from(["same", "valid", 2, options["padding"]]))
+        options["padding_mode"] = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+        if options["padding"] == "same":
+            options["stride"] = 1
     dtype = draw(st.sampled_from(DTYPES))
     theirs_options = {"kernel_size" if name == "kernel" else name: value for name, value in options.items()}
     kind = getattr(nn, f"Conv{'Transpose' if transposed else ''}{n}d")
@@ -35,13 +41,14 @@ def make_pair(draw, transposed):
     ]
     for layer in ours:
         layer.load_state_dict(theirs.state_dict())
+        assert list(layer.state_dict()) == list(theirs.state_dict())
     x = torch.randn(draw(st.integers(1, 2)), groups * c, *steps(5, 7), dtype=dtype)
     return theirs, *ours, x
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 @given(data=st.data())
-@settings(max_examples=50)
+@settings(max_examples=100)
 def test_equals_torch_forward_and_backward(transposed, data):
     theirs, first, last, x = make_pair(data.draw, transposed)
     inputs = [x.clone().requires_grad_() for _ in range(3)]
@@ -60,16 +67,32 @@ def test_equals_torch_forward_and_backward(transposed, data):
             torch.testing.assert_close(layer.get_parameter(name).grad, parameter.grad, **grown)
 
 
-@pytest.mark.parametrize("padding", ["same", "valid", 2, (1, 2), ((0, 1), (2, 0))])
-def test_padding(padding):
-    ours = wn.Conv("b [c -> d] [h w]", kernel=(3, 2), padding=padding, c=2, d=3)
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_padding_that_differs_between_the_sides(mode):
+    ours = wn.Conv("b [c -> d] [h w]", kernel=(3, 2), padding=((0, 1), (2, 0)), padding_mode=mode, c=2, d=3)
     x = torch.randn(2, 2, 6, 5)
-    if isinstance(padding, tuple) and isinstance(padding[0], tuple):
-        padded = nn.functional.pad(x, (*padding[1], *padding[0]))
-        expected = nn.functional.conv2d(padded, ours.weight, ours.bias)
-    else:
-        expected = nn.functional.conv2d(x, ours.weight, ours.bias, padding=padding)
+    padded = nn.functional.pad(x, (2, 0, 0, 1), mode="constant" if mode == "zeros" else mode)
+    expected = nn.functional.conv2d(padded, ours.weight, ours.bias)
     torch.testing.assert_close(ours(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_same_padding_with_a_stride():
+    ours = wn.Conv("b [c -> d] [t]", kernel=3, stride=2, padding="same", c=2, d=3)
+    x = torch.randn(2, 2, 6)
+    expected = nn.functional.conv1d(nn.functional.pad(x, (0, 1)), ours.weight, ours.bias, stride=2)
+    torch.testing.assert_close(ours(x), expected)
+
+
+def test_padding_modes_without_a_batch_and_with_two_batch_axes():
+    layer = wn.Conv("[c -> d] [t]", kernel=3, padding=1, padding_mode="reflect", c=2, d=3)
+    x = torch.randn(2, 7)
+    expected = nn.functional.conv1d(nn.functional.pad(x, (1, 1), mode="reflect"), layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected)
+    frames = wn.Conv("b f [h w] [c -> d]", kernel=3, padding=1, padding_mode="circular", c=2, d=3)
+    x = torch.randn(2, 4, 6, 6, 2)
+    padded = nn.functional.pad(x.flatten(0, 1).movedim(-1, 1), (1, 1, 1, 1), mode="circular")
+    expected = nn.functional.conv2d(padded, frames.weight, frames.bias).movedim(1, -1).unflatten(0, (2, 4))
+    torch.testing.assert_close(frames(x), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_depthwise_equals_torch():
@@ -113,11 +136,33 @@ def test_initial_numbers():
     assert y.var().item() == pytest.approx(1, rel=0.1), "each output pixel sums c products"
 
 
-def test_compile():
-    layer = wn.Conv("b [s...] [c -> d]", kernel=(3, 3), c=2, d=3, padding="same", stride=2)
+@pytest.mark.parametrize("expression", ["b [s...] [c -> d]", "b [c -> d] [s...]"])
+@pytest.mark.parametrize(
+    "options", [{"padding": "same", "stride": 2}, {"padding": 1}, {"padding": 1, "padding_mode": "circular"}]
+)
+def test_compile_and_export(expression, options):
+    layer = wn.Conv(expression, kernel=(3, 3), c=3, d=3, **options)
     compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    x = torch.randn(2, 7, 7, 2)
+    x = torch.randn(2, 3, 7, 3)
     torch.testing.assert_close(compiled(x), layer(x))
+    torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), layer(x))
+    torch.testing.assert_close(pickle.loads(pickle.dumps(layer))(x), layer(x))
+
+
+@pytest.mark.parametrize("expression", ["b [s...] [c -> d]", "b [c -> d] [s...]"])
+def test_inputs_that_do_not_fit(expression):
+    layer = wn.Conv(expression, kernel=(3, 3), c=2, d=3)
+    with pytest.raises(AxisSizeError, match="c"):
+        layer(torch.randn(2, 5, 5, 5))
+    padded = wn.Conv(expression, kernel=(3, 3), padding=1, padding_mode="reflect", c=2, d=3)
+    for each in (layer, padded):
+        with pytest.raises(SemanticError, match="conv slides over 1 axis of the input, but the kernel has 2"):
+            each(torch.randn(2, 5, 5))
+    small = wn.Conv(expression, kernel=(3, 3), padding=3, padding_mode="reflect", c=3, d=3)
+    with pytest.raises(AxisSizeError) as raised:
+        small(torch.randn(1, 3, 3, 3))
+    reason = 'padding_mode="reflect" adds at most 2 places to an axis of 3, not 3'
+    assert str(raised.value) == f'Conv("{expression}"): {reason}'
 
 
 def test_messages():
@@ -131,9 +176,19 @@ def test_messages():
         wn.Conv("b [...] [c -> d]", kernel=3)
     with pytest.raises(SemanticError, match="there is no axis called e"):
         wn.Conv("b [h w] [c -> d]", kernel=3, e=2)
+    with pytest.raises(SemanticError, match="pads with zeros only"):
+        wn.Conv("b [h w] [c -> d]", kernel=3, transposed=True, padding_mode="circular")
+    with pytest.raises(SemanticError, match="takes stride=1: give the padding as numbers"):
+        wn.Conv("b [h w] [c -> d]", kernel=3, stride=2, padding="same", padding_mode="circular")
+    with pytest.raises(SemanticError, match='is one of "zeros", "reflect", "replicate", "circular", not \'wrap\''):
+        wn.Conv("b [h w] [c -> d]", kernel=3, padding_mode="wrap")
+    with pytest.raises(SemanticError, match="spatial axes that are not flattened with others"):
+        wn.Conv("b (p [s]) [c -> d]", kernel=3, padding_mode="circular")
     layer = wn.Conv("b [s...] [c -> d]", kernel=3, c=2, d=3)
     with pytest.raises(AxisSizeError, match=r"axis kernel of Conv\(.*\) has no size yet"):
         layer.weight.sum()
     assert repr(layer) == 'Conv("b [s...] [c -> d]", c=2, d=3, kernel=3, bias=True)'
+    padded = wn.Conv("b [s...] [c -> d]", kernel=3, padding="same", padding_mode="reflect")
+    assert repr(padded).endswith("kernel=3, padding='same', padding_mode='reflect', bias=True)")
     strided = wn.Conv("b [s...] [c -> d]", kernel=3, stride=2, transposed=True)
     assert repr(strided) == 'Conv("b [s...] [c -> d]", kernel=3, stride=2, transposed=True, bias=True)'

@@ -20,9 +20,11 @@ def test_equals_torch_forward_and_backward(data):
     shape = data.draw(st.lists(st.integers(0, 4), max_size=3))
     dtype = data.draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16]))
     kind = data.draw(st.sampled_from([torch.int64, torch.int32]))
-    theirs = nn.Embedding(v, d, dtype=dtype)
-    ours = wn.Embedding(v=v, d=d, dtype=dtype)
+    padding = data.draw(st.none() | st.integers(-v, v - 1))
+    theirs = nn.Embedding(v, d, padding, dtype=dtype)
+    ours = wn.Embedding(padding_idx=padding, dtype=dtype)
     ours.load_state_dict(theirs.state_dict())
+    assert ours.padding_idx == theirs.padding_idx
     ids = torch.randint(0, v, shape, dtype=kind)
     y, expected = ours(ids), theirs(ids)
     assert y.dtype == dtype and torch.equal(y, expected)
@@ -45,6 +47,41 @@ def test_axes_in_another_order():
     layer = wn.Embedding("d [v]", v=9, d=3)
     ids = torch.randint(0, 9, (4, 5))
     assert torch.equal(layer(ids), layer.weight.T[ids])
+
+
+def pickled(layer):
+    return pickle.loads(pickle.dumps(layer))
+
+
+def compiled(layer):
+    return torch.compile(layer, fullgraph=True, backend="eager")
+
+
+@pytest.mark.parametrize(
+    ("expression", "sizes"),
+    [("[v] d", {"d": 4}), ("d [v]", {"d": 4}), ("d... [v]", {"d": (2, 3)}), ("[v] h d", {"h": 2, "d": 3})],
+)
+@pytest.mark.parametrize("variant", [pickled, compiled])
+@pytest.mark.parametrize("padding", [3, -6])
+def test_the_padding_starts_at_zero_and_is_not_trained(expression, sizes, variant, padding):
+    layer = wn.Embedding(expression, padding_idx=padding, v=9, **sizes)
+    axis, is_padding = layer.definition.axis, torch.arange(9) == 3
+    for _ in range(2):
+        assert torch.equal((layer.weight.movedim(axis, 0).flatten(1) == 0).all(1), is_padding)
+        layer.reset_parameters()
+    layer = variant(layer)
+    layer(torch.arange(9).repeat(2, 1)).sum().backward()
+    assert torch.equal(layer.weight.grad.movedim(axis, 0).flatten(1).mean(1), torch.where(is_padding, 0.0, 2.0))
+
+
+def test_padding_that_is_none():
+    with pytest.raises(CoordinateError) as raised:
+        wn.Embedding(padding_idx=9, v=9, d=2)
+    assert str(raised.value) == 'padding_idx of Embedding("[v] d") is 9, but there are 9 vectors'
+    for expression in ("[h w] d", "(k [v]) d"):
+        with pytest.raises(SemanticError, match=r"padding_idx goes with one indexed axis, as in \[v\] d"):
+            wn.Embedding(expression, padding_idx=0)
+    assert repr(wn.Embedding(padding_idx=1)) == 'Embedding("[v] d", padding_idx=1)'
 
 
 def test_several_indexed_axes_take_coordinates():

@@ -238,19 +238,20 @@ def attend(
     """
     if rng is not None:
         raise NotSupportedError("rng= is for JAX and NumPy: torch draws from its own generator")
-    bias = None if bias is None else bias.to(q.dtype)
     queries, keys = q.shape[-2], k.shape[-2]
-    square = False
-    if causal and mask is None and bias is None and softcap is None and queries == keys:
-        square = True
-    elif causal:
+    if causal and queries == keys and mask is None and bias is None and softcap is None:
+        return F.scaled_dot_product_attention(
+            q, k, v, dropout_p=dropout, is_causal=True, scale=scale, enable_gqa=grouped
+        )
+    bias = None if bias is None else bias.to(q.dtype)
+    if causal:
         seen = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
         mask = seen if mask is None else torch.as_tensor(mask, device=q.device) & seen
     if softcap is None:
         if bias is not None:
             mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
         return F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=square, scale=scale, enable_gqa=grouped
+            q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, enable_gqa=grouped
         )
     if grouped:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wirework.checkpoint.frozen_graph import read_variables
 from wirework.errors import CheckpointError
 
 CONFIG = "config.json"
@@ -94,11 +95,10 @@ def indexed_files(index: Path) -> list[Path]:
 
 def read_file(path: Path) -> dict[str, Tensor]:
     """The tensors of one file."""
-    read = {".safetensors": read_safetensors, **dict.fromkeys(PICKLED, read_pickled)}.get(path.suffix)
+    readers = {".safetensors": read_safetensors, **dict.fromkeys(PICKLED, read_pickled), ".pb": read_frozen}
+    read = readers.get(path.suffix)
     if read is None:
-        raise CheckpointError(
-            f"{path} is not a file of weights: its name ends in none of .safetensors {' '.join(PICKLED)}"
-        )
+        raise CheckpointError(f"{path} is not a file of weights: its name ends in none of {' '.join(readers)}")
     try:
         return read(path)
     except CheckpointError:
@@ -124,6 +124,11 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise CheckpointError(f"{path} holds no table of tensors")
     return found
+
+
+def read_frozen(path: Path) -> dict[str, Tensor]:
+    """What were variables in a frozen TensorFlow graph."""
+    return {name: torch.from_numpy(array) for name, array in read_variables(path).items()}
 
 
 def is_zip(path: Path) -> bool:

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from wirework.cli.demo import demo
+from wirework.cli.embed import embed
 from wirework.cli.errors import UserError
 from wirework.cli.explain import explain
+from wirework.cli.generate import generate
 from wirework.cli.models import models
 from wirework.cli.predict import predict
+from wirework.cli.segment import segment
 from wirework.cli.train import train
 from wirework.errors import WireworkError
 
@@ -23,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (explain, train, predict, models, demo):
+for command in (explain, train, predict, generate, embed, segment, models, demo):
     app.command()(command)
 
 

@@ -11,8 +11,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wirework.cli.training import Progress as Step
-from wirework.cli.training import Record
+from wirework.training.trainer import Progress as Step
+from wirework.training.trainer import Record
 
 
 class Display(Protocol):
@@ -21,6 +21,16 @@ class Display(Protocol):
     def step(self, step: Step) -> None: ...
 
     def epoch(self, record: Record) -> None: ...
+
+
+class Silence:
+    """Nothing: another process shows the run."""
+
+    def step(self, step: Step) -> None:
+        pass
+
+    def epoch(self, record: Record) -> None:
+        pass
 
 
 class Lines:
@@ -34,8 +44,8 @@ class Lines:
 
     def epoch(self, record: Record) -> None:
         print(
-            f"epoch {record.epoch:3}/{self.epochs}  loss {record.train_loss:.3f}  "
-            f"train {record.train_accuracy:6.1%}  test {record.test_accuracy:6.1%}  {record.seconds:.1f} s",
+            f"epoch {record.epoch:3}/{self.epochs}  train {record.train_loss:.3f} {record.train_accuracy:6.1%}  "
+            f"test {record.test_loss:.3f} {record.test_accuracy:6.1%}  {record.seconds:.1f} s",
             flush=True,
         )
 
@@ -67,8 +77,11 @@ class Bar:
 
 
 @contextmanager
-def show_training(epochs: int, done: int) -> Iterator[Display]:
-    """A display for a run of `epochs` epochs, of which `done` are finished."""
+def show_training(epochs: int, done: int, shown: bool = True) -> Iterator[Display]:
+    """A display for a run of `epochs` epochs, of which `done` are finished; an empty one if it is not shown."""
+    if not shown:
+        yield Silence()
+        return
     console = Console()
     if not console.is_terminal:
         yield Lines(epochs)

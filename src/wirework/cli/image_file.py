@@ -1,4 +1,4 @@
-"""From an image file to what the model was trained on: 8x8, ink from 0 to 1, filling the frame."""
+"""From an image file to what a model was trained on: the same size, ink from 0 to 1, as large in its frame."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from wirework.cli.digits import SIZE
 from wirework.cli.errors import UserError
+from wirework.data.datasets import ImageData
 
 CELL = 4  # pixels of the bitmap on each side of one pixel of the result
+MARGINS = {"mnist": 4}  # empty pixels around what an image shows
 FAINTEST = 0.1  # contrast below which an image counts as empty
 PAPER = 0.25  # ink below this fraction of the darkest is paper
 
 
-def read_digit(path: Path) -> Tensor:
-    """The image in a file as a tensor `1 h w`.
+def read_image(path: Path, data: ImageData) -> Tensor:
+    """The image in a file as one of a data set, `1 h w`.
 
     Raises:
         UserError: if it is not an image, or shows nothing.
@@ -33,8 +34,9 @@ def read_digit(path: Path) -> Tensor:
     ink = find_ink(grey)
     if ink is None:
         raise UserError(f"{path} shows nothing: it has one even tone")
-    if ink.shape != (SIZE, SIZE):
-        ink = shrink(ink)
+    side = data.train_images.shape[-1]
+    if ink.shape != (side, side):
+        ink = shrink(ink, side, MARGINS.get(data.name, 0))
     return torch.as_tensor(ink, dtype=torch.float32)[None]
 
 
@@ -55,16 +57,16 @@ def find_ink(grey: np.ndarray) -> np.ndarray | None:
     return ink / ink.max() if ink.max() >= FAINTEST else None
 
 
-def shrink(ink: np.ndarray) -> np.ndarray:
-    """Cut out the digit, fit it into a square bitmap, and average that over cells."""
+def shrink(ink: np.ndarray, size: int, margin: int) -> np.ndarray:
+    """Cut out what is drawn, fit it into a square bitmap, and average that over cells."""
     rows, columns = (np.flatnonzero((ink > PAPER).any(axis)) for axis in (1, 0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    side = SIZE * CELL
-    scale = side / max(digit.shape)
-    height, width = (max(round(length * scale), 1) for length in digit.shape)
-    fitted = Image.fromarray(digit.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    side = size * CELL
+    scale = (side - 2 * margin * CELL) / max(drawn.shape)
+    height, width = (max(round(length * scale), 1) for length in drawn.shape)
+    fitted = Image.fromarray(drawn.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     bitmap = np.zeros((side, side))
     top, left = (side - height) // 2, (side - width) // 2
     bitmap[top : top + height, left : left + width] = np.asarray(fitted)
-    cells = bitmap.reshape(SIZE, CELL, SIZE, CELL).mean(axis=(1, 3))
+    cells = bitmap.reshape(size, CELL, size, CELL).mean(axis=(1, 3))
     return cells / cells.max()

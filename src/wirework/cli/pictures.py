@@ -1,4 +1,4 @@
-"""The pictures of a run: learning curves, and test digits with what the model looked at."""
+"""The pictures of a run: learning curves, and held-out images with what the model looked at."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from wirework.cli.checkpoint import write_atomically
-from wirework.cli.digits import Digits, standardise
-from wirework.cli.training import Record
-from wirework.models.vit import ViT
+from wirework.checkpoint.files import write_atomically
+from wirework.data.datasets import ImageData
+from wirework.training.tasks import ImageTask
+from wirework.training.trainer import Record
 
+MOST_SHOWN = 1000  # held-out images among which those of the picture are found
 TRAIN, TEST, RIGHT, WRONG, GREY = "#1f6fb4", "#d95f02", "#1b7837", "#c51b2b", "#666666"
 
 
@@ -37,10 +38,11 @@ def draw_curves(history: Sequence[Record], path: Path) -> None:
     loss, accuracy = figure.subplots(1, 2)
     epochs = [record.epoch for record in history]
     draw_pair(loss, epochs, [r.train_loss for r in history], [r.test_loss for r in history])
-    loss.set(title="Cross-entropy", xlabel="epoch", ylim=(0, None))
+    loss.set(title="Cross-entropy, in nats", xlabel="epoch", ylim=(0, None))
     draw_pair(accuracy, epochs, [r.train_accuracy for r in history], [r.test_accuracy for r in history])
-    best_to_see = min(0.8, *(r.test_accuracy for r in history[len(history) // 4 :]))
-    accuracy.set(title="Accuracy", xlabel="epoch", ylim=(best_to_see - 0.02, 1.005))
+    lowest = min(min(r.test_accuracy, r.train_accuracy) for r in history[len(history) // 4 :])
+    highest = max(max(r.test_accuracy, r.train_accuracy) for r in history)
+    accuracy.set(title="Accuracy", xlabel="epoch", ylim=(lowest - 0.05, min(highest + 0.05, 1.005)))
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
     accuracy.annotate(
         f"{history[-1].test_accuracy:.1%}",
@@ -57,8 +59,8 @@ def draw_curves(history: Sequence[Record], path: Path) -> None:
 def draw_pair(axes: Axes, epochs: list[int], train: list[float], test: list[float]) -> None:
     """One quantity in training and in the test."""
     marker = "o" if len(epochs) == 1 else None
-    axes.plot(epochs, train, color=TRAIN, marker=marker, label="training, distorted and smoothed")
-    axes.plot(epochs, test, color=TEST, marker=marker, label="held-out test images")
+    axes.plot(epochs, train, color=TRAIN, marker=marker, label="training")
+    axes.plot(epochs, test, color=TEST, marker=marker, label="held out")
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -66,50 +68,58 @@ def draw_pair(axes: Axes, epochs: list[int], train: list[float], test: list[floa
 
 
 @torch.no_grad()
-def draw_predictions(model: ViT, digits: Digits, path: Path, columns: int = 10) -> None:
-    """Test digits, each with its prediction, and below it what reached the class token.
+def draw_predictions(model: nn.Module, task: ImageTask, path: Path, columns: int = 10) -> None:
+    """Held-out images, each with its prediction, and below it what reached the class token if the model can tell.
 
-    One digit of each class that was recognised, then those that were not, then more of the first kind.
+    One image of each class that was recognised, then those that were not, then more of the first kind.
     """
     model.eval()
-    inputs = standardise(digits.test_images)
-    probabilities = model(inputs).softmax(1).cpu()
-    chosen = choose_digits(probabilities.argmax(1), digits.test_labels.cpu(), 2 * columns)
-    attention = model.class_attention(inputs[chosen]).cpu()
-    figure = Figure(figsize=(1.05 * columns, 5.9), layout="constrained")
-    figure.suptitle("Held-out digits: what the model says, and where it looks", fontsize=11)
-    cells = figure.subplots(4, columns)
+    count = min(task.held_out, MOST_SHOWN)
+    inputs, labels = task.test_batch(torch.arange(count))
+    probabilities = torch.cat([model(part) for part in inputs.split(256)]).softmax(1).cpu()
+    chosen = choose_images(probabilities.argmax(1), labels.cpu(), len(task.data.classes), 2 * columns)
+    looked = getattr(model, "class_attention", None)
+    maps = None if looked is None else looked(inputs[chosen]).cpu()
+    rows = 2 if maps is None else 4
+    figure = Figure(figsize=(1.05 * columns, 1.5 * rows), layout="constrained")
+    looks = "" if maps is None else ", and where it looks"
+    figure.suptitle(f"Held-out {task.data.title}: what the model says{looks}", fontsize=11)
+    cells = figure.subplots(rows, columns)
     for place, index in enumerate(chosen):
         row, column = divmod(place, columns)
-        image, label = digits.test_images[index, 0].cpu(), int(digits.test_labels[index])
-        draw_digit(cells[2 * row, column], image, probabilities[index], label)
-        draw_attention(cells[2 * row + 1, column], image, attention[place])
+        image = torch.from_numpy(task.data.test_images[index]).float() / task.data.full
+        ink = image.mean(0)
+        draw_image(cells[rows // 2 * row, column], ink, probabilities[index], int(labels[index]), task.data.classes)
+        if maps is not None:
+            draw_attention(cells[2 * row + 1, column], ink, maps[place])
     save_figure(figure, path)
 
 
-def choose_digits(predicted: Tensor, labels: Tensor, count: int) -> list[int]:
+def choose_images(predicted: Tensor, labels: Tensor, classes: int, count: int) -> list[int]:
     """Indices: for each class the first that is right, then all that are wrong, then others in turn."""
     right = predicted == labels
-    by_class = [torch.nonzero(right & (labels == label)).flatten().tolist() for label in range(10)]
+    by_class = [torch.nonzero(right & (labels == label)).flatten().tolist() for label in range(classes)]
     first = [indices[0] for indices in by_class if indices]
     wrong = torch.nonzero(~right).flatten().tolist()
     more = [indices[turn] for turn in range(1, count) for indices in by_class if len(indices) > turn]
     return (first + wrong + more)[:count]
 
 
-def draw_digit(axes: Axes, image: Tensor, probabilities: Tensor, label: int) -> None:
-    """The digit, what it was taken for, and how surely."""
-    axes.imshow(image.numpy(), cmap="gray_r", vmin=0, vmax=1)
+def draw_image(axes: Axes, ink: Tensor, probabilities: Tensor, label: int, classes: Sequence[str]) -> None:
+    """The image, what it was taken for, and how surely."""
+    axes.imshow(ink.numpy(), cmap="gray_r", vmin=0, vmax=1)
     predicted = int(probabilities.argmax())
     right = predicted == label
-    text = f"{predicted}" if right else f"{predicted}, not {label}"
-    axes.set_title(text, fontsize=12, color=RIGHT if right else WRONG, weight="bold", pad=3)
+    short = max(map(len, classes)) == 1
+    text = classes[predicted] if right else f"{classes[predicted]},{' ' if short else chr(10)}not {classes[label]}"
+    colour = RIGHT if right else WRONG
+    axes.set_title(text, fontsize=12 if short else 8, color=colour, weight="bold", pad=3)
     axes.set_xlabel(f"{float(probabilities[predicted]):.0%}", fontsize=8, color=GREY, labelpad=2)
     frame(axes, "#bbbbbb" if right else WRONG)
 
 
 def draw_attention(axes: Axes, image: Tensor, attention: Tensor) -> None:
-    """The digit in ink on paper that is tinted by the attention map, from the least to the most."""
+    """The image in ink on paper that is tinted by the attention map, from the least to the most."""
     least, most = attention.min(), attention.max()
     heat = enlarge((attention - least) / (most - least).clamp(min=1e-9), "bicubic").clamp(0, 1).numpy()
     ink = enlarge(image, "nearest").numpy()
@@ -130,9 +140,16 @@ def frame(axes: Axes, colour: str) -> None:
         spine.set_color(colour)
 
 
-def save_samples(digits: Digits, folder: Path, scale: int = 16) -> None:
-    """One test digit of each class as an image file, for `wirework predict`."""
-    for label in range(10):
-        image = digits.test_images[digits.test_labels == label][0, 0].cpu().numpy()
+def save_samples(data: ImageData, folder: Path, side: int = 128) -> None:
+    """One held-out image of each class as a file, dark on light, for `wirework predict`."""
+    for label, name in enumerate(data.classes):
+        image = data.test_images[data.test_labels == label][0].mean(0) / data.full
+        scale = max(side // len(image), 1)
         pixels = np.kron(np.uint8(np.round(255 * (1 - image))), np.ones((scale, scale), np.uint8))
-        write_atomically(folder / f"{label}.png", lambda path, pixels=pixels: Image.fromarray(pixels).save(path, "PNG"))
+        path = folder / f"{file_name(name)}.png"
+        write_atomically(path, lambda beside, pixels=pixels: Image.fromarray(pixels).save(beside, "PNG"))
+
+
+def file_name(name: str) -> str:
+    """The name of a class as that of a file."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())

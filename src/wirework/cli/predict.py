@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wirework.cli.errors import need
+from wirework.cli.errors import UserError, need
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,11 +18,11 @@ DEMO = Path("results/demo")
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images of one digit each.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images of one thing each.")],
     checkpoint: Annotated[Path, typer.Option(help="The results folder of `wirework train`.")] = DEMO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Say which digit an image shows. Any size, dark on light or light on dark, one digit per image.
+    """Say what an image shows. Any size, dark on light or light on dark, one thing per image.
 
     **Examples**
 
@@ -32,34 +33,42 @@ def predict(
     need("torch", "safetensors", "PIL")
     import torch
 
-    from wirework.cli.checkpoint import load_model
-    from wirework.cli.digits import standardise
-    from wirework.cli.image_file import read_digit
+    from wirework.cli.image_file import read_image
+    from wirework.data.datasets import ImageData, load
+    from wirework.models.catalogue import from_pretrained
+    from wirework.training.folder import load_run
 
-    model = load_model(checkpoint)
-    inputs = torch.stack([read_digit(path) for path in images])
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    data = load(load_run(folder)["data"])
+    if not isinstance(data, ImageData):
+        raise UserError(f"{folder} holds a model of {data.title}, which classifies no images")
+    model = from_pretrained(str(folder))
+    ink = torch.stack([read_image(path, data) for path in images])
     with torch.no_grad():
-        rows = model(standardise(inputs)).softmax(1)
+        rows = model((ink - data.mean) / data.std).softmax(1)
     if as_json:
-        print(json.dumps([as_record(path, row) for path, row in zip(images, rows, strict=True)], indent=2))
+        print(
+            json.dumps([as_record(path, row, data.classes) for path, row in zip(images, rows, strict=True)], indent=2)
+        )
         return
     for path, row in zip(images, rows, strict=True):
-        show(path, row)
+        show(path, row, data.classes)
 
 
-def as_record(path: Path, probabilities: Tensor) -> dict[str, object]:
+def as_record(path: Path, probabilities: Tensor, classes: Sequence[str]) -> dict[str, object]:
     """The prediction for one image, for a program."""
     return {
         "image": str(path),
-        "digit": int(probabilities.argmax()),
-        "probabilities": {str(digit): round(float(p), 6) for digit, p in enumerate(probabilities)},
+        "class": classes[int(probabilities.argmax())],
+        "probabilities": {name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)},
     }
 
 
-def show(path: Path, probabilities: Tensor, width: int = 30) -> None:
+def show(path: Path, probabilities: Tensor, classes: Sequence[str], width: int = 30) -> None:
     """The prediction for one image, for a person: classes from the likeliest, with bars."""
-    digit = int(probabilities.argmax())
-    print(f"{path}: {digit} ({float(probabilities[digit]):.1%})")
+    best = int(probabilities.argmax())
+    widest = max(map(len, classes))
+    print(f"{path}: {classes[best]} ({float(probabilities[best]):.1%})")
     for index in probabilities.argsort(descending=True).tolist():
         share = float(probabilities[index])
-        print(f"  {index}  {share:6.1%}  {'█' * round(width * share)}".rstrip())
+        print(f"  {classes[index]:{widest}}  {share:6.1%}  {'█' * round(width * share)}".rstrip())

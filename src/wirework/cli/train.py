@@ -2,160 +2,210 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wirework.cli.errors import UserError, choose, need
-from wirework.cli.options import Options
+from wirework.cli.errors import UserError, need
 
 if TYPE_CHECKING:
-    from wirework.cli.training import Trainer
-    from wirework.models.vit import ViTConfig
+    import torch
 
-DEFAULT = Options()
+    from wirework.training.processes import Processes
+    from wirework.training.run import Plan, Run
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="The architecture: vit.")],
-    data: Annotated[str, typer.Option(help="The data set: digits.")] = "digits",
+    model: Annotated[str, typer.Argument(help="The architecture; `wirework models` lists them.")],
+    data: Annotated[str, typer.Option(help="digits, fashion-mnist, mnist or shakespeare.")] = "digits",
     out: Annotated[Path | None, typer.Option(help="Folder for the results.  [default: results/MODEL-DATA]")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help=f"Passes over the training images.  [default: {DEFAULT.epochs}]")
+    preset: Annotated[str | None, typer.Option(help="The sizes to start from.  [default: small ones]")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a size or option of the model.")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help=f"Same seed, same numbers.  [default: {DEFAULT.seed}]")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help=f"Images in one step.  [default: {DEFAULT.batch_size}]")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help=f"The highest one.  [default: {DEFAULT.learning_rate}]")
-    ] = None,
-    train_limit: Annotated[
-        int | None, typer.Option(min=0, help="Use only so many training images.  [default: all]")
-    ] = None,
+    tokens: Annotated[str, typer.Option(help="What text is cut into: characters or gpt2.")] = "characters",
+    epochs: Annotated[int | None, typer.Option(min=1, help="How often to test and save.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Steps of an epoch; 0: through all data once.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images or pieces of text in one step.")] = None,
+    accumulate: Annotated[int | None, typer.Option(min=1, help="Parts that a batch is cut into, one by one.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="The highest one.")] = None,
+    warmup: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of all steps while it rises.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="Of matrices.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="Of training images: none, bend or shift.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same numbers.")] = None,
+    train_limit: Annotated[int | None, typer.Option(min=0, help="Use only so many training examples.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    compile_: Annotated[bool | None, typer.Option("--compile/--no-compile", help="Let torch.compile help.")] = None,
+    threads: Annotated[int | None, typer.Option(min=0, help="0: one for each core.")] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda or mps.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
 ) -> None:
-    """Train a small model on real data, and write weights, metrics and pictures to a folder.
+    """Train a model on real data, and write weights, metrics and pictures to a folder.
 
-    Ctrl-C stops it; `--resume` goes on from the last finished epoch, to the same result.
+    What is not given is taken from a recipe for the model and the data. Ctrl-C stops; `--resume` goes on from the
+    last finished epoch, to the same result. Under `torchrun` all processes train one model.
 
     **Examples**
 
     wirework train vit --data digits
 
-    wirework train vit --data digits --epochs 10 --seed 1 --out results/short
+    wirework train resnet --data fashion-mnist --epochs 3 --seed 1 --out results/clothes
 
-    wirework train vit --data digits --out results/short --resume
+    wirework train gpt2 --data shakespeare --set depth=6 --set dim=192 --steps 500
+
+    wirework train vit --data digits --resume
+
+    torchrun --nproc-per-node 2 -m wirework.cli train gpt2 --data shakespeare
     """
-    choose("model", model, ["vit"])
-    choose("data set", data, ["digits"])
-    given = {
-        "epochs": epochs,
-        "seed": seed,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "train_limit": train_limit,
-    }
+    options = {
+        "epochs": epochs, "steps": steps, "batch_size": batch_size, "accumulate": accumulate, "optimizer": optimizer,
+        "learning_rate": learning_rate, "warmup": warmup, "weight_decay": weight_decay, "distortion": distortion,
+        "seed": seed, "train_limit": train_limit, "precision": precision, "compile": compile_, "threads": threads,
+    }  # fmt: skip
+    wanted = {name: value for name, value in options.items() if value is not None}
     folder = out or Path("results") / f"{model}-{data}"
-    chosen = {name: value for name, value in given.items() if value is not None}
-    train_vit_on_digits(folder, chosen, device, resume)
+    train_model(model, data, folder, preset, changes_of(set_ or ()), tokens, wanted, device, resume)
 
 
-def train_vit_on_digits(folder: Path, given: dict[str, Any], device: str, resume: bool) -> None:
+def changes_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Values by name, from texts such as `depth=6`; a value is a JSON one, or else text."""
+    changes = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"--set takes NAME=VALUE, such as depth=6, not {text!r}")
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = value
+        changes[name] = tuple(found) if isinstance(found, list) else found
+    return changes
+
+
+def train_model(
+    model: str,
+    data: str,
+    folder: Path,
+    preset: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    tokens: str = "characters",
+    options: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+) -> None:
     """Train until done or interrupted, and write the results."""
     need("torch", "safetensors", "sklearn", "matplotlib", "PIL")
-    from wirework.cli import checkpoint, results
+    from wirework.training.folder import load_state
+    from wirework.training.processes import joined
+    from wirework.training.run import Plan, make_plan
 
-    state = checkpoint.load_state(folder)
+    check_choices(options or {})
+    plan = make_plan(model, data, preset, changes or {}, tokens, options or {})
+    state = load_state(folder)
     if resume and state is None:
         raise UserError(f"there is no run in {folder} to resume: start one without --resume")
-    if state is not None and not resume:
-        note_lost_progress(folder, state)
-    trainer, config = prepare(given, device, state if resume else None)
-    options = trainer.options
-    done = f", from epoch {trainer.epoch + 1}" if trainer.epoch else ""
-    print(
-        f"ViT with {sum(p.numel() for p in trainer.model.parameters()):,} parameters on "
-        f"{trainer.train_count:,} digits, tested on {len(trainer.data.test_labels)}: "
-        f"{options.epochs} epochs{done}, seed {options.seed}",
-        flush=True,
-    )
-    finished = run(trainer, config, folder)
-    if not finished:
-        print(f"Stopped after epoch {trainer.epoch} of {options.epochs}. Go on with:")
-        print(f"  wirework train vit --data digits --out {folder} --resume")
+    if resume and state is not None:
+        begun = Plan.from_json(state["run"])
+        check_unchanged(begun, model, data, preset, changes or {}, options or {})
+        plan = begun
+    place = use_device(device)
+    with joined(place) as processes:
+        if state is not None and not resume and not processes.rank:
+            note_lost_progress(folder, state)
+        work(plan, place, processes, folder, state if resume else None)
+
+
+def work(plan: Plan, device: torch.device, processes: Processes, folder: Path, state: Mapping[str, Any] | None) -> None:
+    """Put a run together, go through it, and write its results."""
+    from wirework.cli import results
+    from wirework.cli.notes import note
+    from wirework.training.run import prepare
+
+    run = prepare(plan, device, processes, state, tell=note)
+    if not processes.rank:
+        print(results.headline(run), flush=True)
+    if not go(run, folder):
+        if not processes.rank:
+            print(f"Stopped after epoch {run.trainer.epoch} of {plan.options.epochs}. Go on with:")
+            print(f"  wirework train {plan.model} --data {plan.data} --out {folder} --resume")
         raise typer.Exit(130)
-    results.write(folder, trainer, config)
-    results.announce(folder, trainer)
+    if not processes.rank:
+        results.write(folder, run)
+        results.announce(folder, run)
 
 
-def prepare(given: dict[str, Any], device: str, state: dict[str, Any] | None) -> tuple[Trainer, ViTConfig]:
-    """A trainer at its start, or where `state` was taken."""
-    import torch
-
-    from wirework.cli.digits import load_digits
-    from wirework.cli.training import Trainer, use_device
-    from wirework.models.vit import ViT, ViTConfig
-
-    torch.set_num_threads(1)  # the tensors are too small for more, and sums do not depend on the machine
-    if state is None:
-        options, config = Options(**given), ViTConfig.preset("digits")
-    else:
-        options, config = Options(**state["options"]), ViTConfig(**state["config"])
-        check_unchanged(given, options)
-    torch.manual_seed(options.seed)
-    trainer = Trainer(ViT(config), load_digits(), options, use_device(device))
-    if state is not None:
-        trainer.restore(state)
-    return trainer, config
-
-
-def check_unchanged(given: dict[str, Any], options: Options) -> None:
-    """Refuse options that would make a resumed run end differently."""
-    for name, value in given.items():
-        started_with = getattr(options, name)
-        if value != started_with:
-            option = "--" + name.replace("_", "-")
-            raise UserError(
-                f"the run was started with {option} {started_with}, not {value}: "
-                f"leave {option} out, or start a new run without --resume"
-            )
-
-
-def note_lost_progress(folder: Path, state: dict[str, Any]) -> None:
-    """Say that an unfinished run is about to be replaced."""
-    done, epochs = len(state["history"]), state["options"]["epochs"]
-    if 0 < done < epochs:
-        print(f"Starting over: {folder} held an unfinished run (epoch {done} of {epochs}; see --resume).")
-
-
-def run(trainer: Trainer, config: ViTConfig, folder: Path) -> bool:
+def go(run: Run, folder: Path) -> bool:
     """Train to the end, saving after every epoch. Whether the end was reached."""
-    from wirework.cli import checkpoint
     from wirework.cli.display import catch_interrupt, show_training
-    from wirework.cli.training import Progress
+    from wirework.training.trainer import Progress
 
     class Stop(Exception):
         """The user has asked to stop."""
 
-    epochs = trainer.options.epochs
-    with catch_interrupt() as interrupt, show_training(epochs, trainer.epoch) as display:
+    shown = run.trainer.processes.rank == 0
+    with catch_interrupt() as interrupt, show_training(run.plan.options.epochs, run.trainer.epoch, shown) as display:
 
         def report(step: Progress) -> None:
             display.step(step)
-            if interrupt.requested:
+            if run.trainer.processes.any(interrupt.requested):
                 raise Stop
 
-        if trainer.epoch == 0:
-            checkpoint.save(folder, trainer, config)
         try:
-            while trainer.epoch < epochs:
-                display.epoch(trainer.run_epoch(report))
-                checkpoint.save(folder, trainer, config)
+            run.go(folder, report, display.epoch)
         except Stop:
             return False
     return True
+
+
+def check_choices(options: Mapping[str, Any]) -> None:
+    """Refuse values of options that are words, if there is no such word."""
+    from typing import get_args, get_type_hints
+
+    from wirework.cli.errors import choose
+    from wirework.training.options import Options
+
+    for name, kind in get_type_hints(Options).items():
+        if name in options and get_args(kind):
+            choose(name.replace("_", " "), options[name], get_args(kind))
+
+
+def check_unchanged(
+    begun: Plan, model: str, data: str, preset: str | None, changes: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Refuse what would make a resumed run end differently."""
+    asked: dict[str, Any] = {"model": model, "data": data, "--preset": preset or begun.preset}
+    before: dict[str, Any] = {"model": begun.model, "data": begun.data, "--preset": begun.preset}
+    for name, value in options.items():
+        asked["--" + name.replace("_", "-")] = value
+        before["--" + name.replace("_", "-")] = getattr(begun.options, name)
+    for name, value in changes.items():
+        asked[f"--set {name}"], before[f"--set {name}"] = value, begun.changes.get(name)
+    for option, value in asked.items():
+        if value != before[option]:
+            raise UserError(
+                f"the run was started with {option} {before[option]}, not {value}: "
+                f"leave {option} out, or start a new run without --resume"
+            )
+
+
+def note_lost_progress(folder: Path, state: Mapping[str, Any]) -> None:
+    """Say that an unfinished run is about to be replaced."""
+    done, epochs = len(state["history"]), state["run"]["options"]["epochs"]
+    if 0 < done < epochs:
+        print(f"Starting over: {folder} held an unfinished run (epoch {done} of {epochs}; see --resume).")
+
+
+def use_device(name: str) -> torch.device:
+    """A device that is there."""
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"there is no device {name!r} here: {str(error).splitlines()[0]}") from None
+    return device

@@ -136,11 +136,15 @@ class Model(nn.Module, Generic[C]):
         state = self.state_dict()
         chosen = self.format_called(form)
         if chosen is None:
-            written: dict[str, Any] = {NATIVE: type(self).__name__, **asdict(self.config)}
+            written = self.native_config()
         else:
             written, state = chosen.write(self.config), chosen.to_theirs(state, self.config)
         checkpoint.write_weights(Path(folder), state, shard_size)
         checkpoint.write_config(Path(folder), written)
+
+    def native_config(self) -> dict[str, Any]:
+        """The `config.json` of our own format."""
+        return {NATIVE: type(self).__name__, **asdict(self.config)}
 
     @classmethod
     def format_called(cls, name: str | None) -> Format | None:
@@ -171,7 +175,8 @@ class Model(nn.Module, Generic[C]):
         else:
             form = next((form for form in cls.formats if form.recognises(written)), None)
             if form is None:
-                raise CheckpointError(not_of(cls, written))
+                reads = ", ".join([*(form.name for form in cls.formats), NATIVE])
+                raise CheckpointError(f"{not_read(f'{cls.__name__} does not read', written)}: it reads {reads}")
             values = form.read(written)
         try:
             return form, cls.config_class(**frozen(values))
@@ -184,13 +189,16 @@ class Model(nn.Module, Generic[C]):
         with torch.device("meta"):
             ours = cls(config).state_dict()  # type: ignore[arg-type]
 
-        def shared(form: Format) -> int:
-            names = form.names_for(config).without_prefix(weights)
-            return sum(name in weights for pair in names.pairs(ours) for name in pair.theirs)
+        def shared(form: Format | None) -> int:
+            if form is None:
+                return sum(name in weights for name in ours)
+            try:
+                names = form.names_for(config).without_prefix(weights)
+                return sum(name in weights for pair in names.pairs(ours) for name in pair.theirs)
+            except ValueError:  # the format has no name for some weight of such a model
+                return 0
 
-        if sum(name in weights for name in ours) == len(ours):
-            return None
-        return max(cls.formats, key=shared, default=None)
+        return max((None, *cls.formats), key=shared)
 
 
 def native_weights(
@@ -208,8 +216,7 @@ def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def not_of(model: type[Model[Any]], written: Mapping[str, Any]) -> str:
+def not_read(who: str, written: Mapping[str, Any]) -> str:
     """The message for a `config.json` of something else."""
     said = next((f"{key} {written[key]!r}" for key in (NATIVE, "model_type", "architecture") if key in written), None)
-    reads = ", ".join([*(form.name for form in model.formats), NATIVE])
-    return f"{model.__name__} does not read a checkpoint of {said or 'an unnamed architecture'}: it reads {reads}"
+    return f"{who} a checkpoint of {said or 'an unnamed architecture'}"

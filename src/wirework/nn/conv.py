@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import SemanticError
+from wirework.nn.conv_padding import Padding, PaddingMode, Steps, check_padding_mode, margins, same_as_numbers
 from wirework.nn.definition import (
     NONE,
     Array,
@@ -37,8 +38,6 @@ from wirework.notation.tree import (
     without_brackets,
 )
 
-Steps = int | tuple[int, ...]
-Padding = Steps | tuple[tuple[int, int], ...] | Literal["same", "valid"]
 DEFAULTS: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "transposed": False}
 
 
@@ -50,6 +49,8 @@ class ConvDefinition:
     channels, the input channels of a group, and the kernel, as `torch.nn.Conv2d` stores them; if
     transposed the input channels come first, as in `torch.nn.ConvTranspose2d`. The axis of the kernel
     along s is called s_kernel.
+
+    With another `padding_mode` than "zeros" the input is padded by elements of its own before it is convolved.
     """
 
     expression: str
@@ -60,6 +61,7 @@ class ConvDefinition:
     output_padding: Steps = 0
     transposed: bool = False
     bias: bool = True
+    padding_mode: PaddingMode = "zeros"
     sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class ConvDefinition:
         if isinstance(self.kernel, tuple) and not self.repeated and len(self.kernel) != len(self.spatial):
             reason = f"kernel has {len(self.kernel)} sizes for {len(self.spatial)} spatial axes"
             raise SemanticError(reason, self.expression, [term.span for term in self.spatial])
+        check_padding_mode(self.padding_mode, self.padding, self.stride, self.transposed, self.expression, self.operand)
         settle(self)
 
     @cached_property
@@ -126,16 +129,21 @@ class ConvDefinition:
         return Operand((as_one((*self.groups, *rows)), as_one(columns), Bracket(self.kernel_axes)))
 
     @cached_property
-    def convolution(self) -> str:
-        """`"b [s...] [c], d [c] [s_kernel...] -> b [s...] d"`."""
-        return f"{self.input}, {self.weight} -> {self.output}"
-
-    @cached_property
     def options(self) -> dict[str, Any]:
         """The options of the operation that differ from its own, and the sizes that take the channels apart."""
         changed = {name: value for name, default in DEFAULTS.items() if (value := getattr(self, name)) != default}
+        if self.padding_mode != "zeros":
+            changed.pop("padding", None)
+        elif self.padding == "same" and not self.transposed:  # numbers let a framework pad inside its kernel
+            numbers = same_as_numbers(self.kernel, self.dilation, self.stride)
+            changed["padding"] = "same" if numbers is None else numbers
         names = axis_names((Operand(self.groups),))
         return changed | {name: size for name, size in self.sizes.items() if name in names}
+
+    @cached_property
+    def convolve(self) -> Applied:
+        """The convolution of the input, the weight and the bias, if there is one."""
+        return Applied("conv", f"{self.input}, {self.weight} -> {self.output}", 2, ("bias",), self.options)
 
     @property
     def parameters(self) -> dict[str, Operand]:
@@ -183,13 +191,17 @@ class ConvDefinition:
             return count
         return count // (math.prod(self.stride) if isinstance(self.stride, tuple) else self.stride ** len(kernel))
 
+    def margins(self, count: int) -> list[tuple[int, int]]:
+        """What `padding_mode` adds before and after each of `count` spatial axes."""
+        return margins(self.padding, self.kernel, self.dilation, count)
+
     def __call__(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        options = self.options if bias is None else {**self.options, "bias": bias}
-        return ww.conv(self.convolution, x, weight, **options)
+        return self.convolve(x, weight) if bias is None else self.convolve(x, weight, bias)
 
     @property
     def summary(self) -> str:
-        shown = {name: value for name, default in DEFAULTS.items() if (value := getattr(self, name)) != default}
+        defaults = {**DEFAULTS, "padding_mode": "zeros"}
+        shown = {name: repr(value) for name, default in defaults.items() if (value := getattr(self, name)) != default}
         return summarise(self.expression, **self.sizes, kernel=self.kernel, **shown, bias=self.bias)
 
     def __str__(self) -> str:

@@ -29,6 +29,11 @@ class DropoutDefinition:
             raise SemanticError(f"drop_rate is a probability between 0 and 1, not {self.drop_rate}")
 
     @property
+    def single(self) -> bool:
+        """Whether every element is dropped or kept by itself."""
+        return self.expression.replace(" ", "") == "[...]"
+
+    @property
     def keep_rate(self) -> float:
         return 1 - self.drop_rate
 

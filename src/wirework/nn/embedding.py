@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import wirework as ww
-from wirework.errors import SemanticError
+from wirework.errors import CoordinateError, SemanticError
 from wirework.nn.definition import (
     NONE,
     Array,
@@ -39,10 +39,12 @@ from wirework.notation.tree import (
 class EmbeddingDefinition:
     """`y = weight[ids]`: the bracketed axes of an expression such as `"[v] d"` are indexed, the others looked up.
 
-    The weight has the axes as they are written, as `torch.nn.Embedding` stores them.
+    The weight has the axes as they are written, as `torch.nn.Embedding` stores them. The vector of `padding_idx`
+    starts at zero and is not trained.
     """
 
     expression: str = "[v] d"
+    padding_idx: int | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,9 @@ class EmbeddingDefinition:
         if wrong:
             reason = "Embedding indexes axes by their names: write each as one axis, [v]"
             raise SemanticError(reason, self.expression, [term.span for term in wrong])
+        if self.padding_idx is not None and self.axis is None:
+            reason = "padding_idx goes with one indexed axis, as in [v] d"
+            raise SemanticError(reason, self.expression, [term.span for term in self.indexed])
         check_names(self.sizes, (self.weight,), self.expression)
         settle(self)
 
@@ -65,6 +70,16 @@ class EmbeddingDefinition:
         return bracketed(self.weight)
 
     @cached_property
+    def axis(self) -> int | None:
+        """The dimension of the weight that is indexed, if it is one; below 0 if counted from the end."""
+        terms = self.weight.terms
+        places = [place for place, term in enumerate(terms) if isinstance(term, Bracket)]
+        if len(places) != 1 or len(self.indexed) != 1:
+            return None
+        repeated = any(isinstance(term, Ellipsis) for term in terms[: places[0]])
+        return places[0] - len(terms) if repeated else places[0]
+
+    @cached_property
     def vector(self) -> Operand:
         """The axes of what is looked up."""
         return rebuild(self.weight, lambda term: () if isinstance(term, Bracket) else (term,))
@@ -76,6 +91,18 @@ class EmbeddingDefinition:
         count = len(self.indexed)
         coordinates = ids if count == 1 else f"{ids} [{count}]"
         return f"{self.weight}, {coordinates} -> {Operand((*ids.terms, *self.vector.terms))}"
+
+    @cached_property
+    def table(self) -> bool:
+        """Whether the weight is an indexed axis, then one of vectors, as frameworks like it."""
+        first, *rest = self.weight.terms
+        return isinstance(first, Bracket) and len(first.terms) == len(rest) == 1 and not isinstance(rest[0], Ellipsis)
+
+    @cached_property
+    def choice(self) -> str:
+        """Choosing by id, for each vector: `"..., ... d, ... d -> ... d"`."""
+        vectors = Operand((Ellipsis(None), *self.vector.terms))
+        return f"..., {vectors}, {vectors} -> {vectors}"
 
     @cached_property
     def scores(self) -> str:
@@ -100,8 +127,26 @@ class EmbeddingDefinition:
         shape = required_shape(self.parameters["weight"].terms, sizes, str(self))
         return {"weight": Start(shape, default_initialiser("get_at"))}
 
-    def __call__(self, ids: Array, weight: Array) -> Array:
-        return ww.get_at(self.look_up, weight, ids)
+    def padding_place(self, weight: Array) -> int | None:
+        """The place of `padding_idx`, counted from the front.
+
+        Raises:
+            CoordinateError: if there is no such place.
+        """
+        if self.padding_idx is None or self.axis is None:
+            return None
+        length = weight.shape[self.axis]
+        if not -length <= self.padding_idx < length:
+            raise CoordinateError(f"padding_idx of {self} is {self.padding_idx}, but there are {length} vectors")
+        return self.padding_idx % length
+
+    def __call__(self, ids: Array, weight: Array, detach: Callable[[Array], Array] | None = None) -> Array:
+        """The vectors of `ids`; that of `padding_idx` goes through `detach`, which keeps its gradient back."""
+        vectors = ww.get_at(self.look_up, weight, ids)
+        padding = self.padding_place(weight)
+        if padding is None or detach is None:
+            return vectors
+        return ww.where(self.choice, ids == padding, detach(vectors), vectors)
 
     def compare(self, x: Array, weight: Array) -> Array:
         """The product of each input with every vector: the logits of a tied output layer."""
@@ -109,7 +154,8 @@ class EmbeddingDefinition:
 
     @property
     def summary(self) -> str:
-        return summarise(self.expression, **self.sizes)
+        padding = {} if self.padding_idx is None else {"padding_idx": self.padding_idx}
+        return summarise(self.expression, **self.sizes, **padding)
 
     def __str__(self) -> str:
         return f'Embedding("{self.expression}")'

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import SemanticError
 from wirework.nn.definition import (
     NONE,
@@ -121,9 +121,13 @@ class LinearDefinition:
         inputs = required_shape(self.input_axes, sizes, str(self))
         return math.prod(inputs), math.prod(required_shape(self.output_axes, sizes, str(self)))
 
+    @cached_property
+    def contract(self) -> Applied:
+        """The contraction as a function of the input, the weight and the bias, if there is one."""
+        return Applied("dot", self.dot, 2, ("bias",), self.input_sizes)
+
     def __call__(self, x: Array, weight: Array, bias: Array | None) -> Array:
-        options = self.input_sizes if bias is None else {**self.input_sizes, "bias": bias}
-        return ww.dot(self.dot, x, weight, **options)
+        return self.contract(x, weight) if bias is None else self.contract(x, weight, bias)
 
     @property
     def summary(self) -> str:

@@ -18,7 +18,7 @@ are those of `transformers.masking_utils`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -77,7 +77,7 @@ class Span(Mask):
     after: int | None = None
 
     def visible(self, q: Array, k: Array) -> Array:
-        offset = k[None, :] - q[:, None]
+        offset = k - q[:, None]
         if self.before is None:
             return offset <= self.after if self.after is not None else offset == offset
         past = offset >= -self.before
@@ -86,7 +86,7 @@ class Span(Mask):
     def simplified(self, queries: int, keys: int) -> Mask:
         before = None if self.before is None or self.before >= keys - 1 else self.before
         after = None if self.after is None or self.after >= queries - 1 else self.after
-        return Span(before, after)
+        return self if (before, after) == (self.before, self.after) else Span(before, after)
 
     @property
     def reach(self) -> int | None:
@@ -240,18 +240,24 @@ class Both(Mask):
     """What all parts let through. Spans are merged; a window beside `causal` looks back only."""
 
     parts: tuple[Mask, ...]
+    merged: tuple[Mask, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "merged", merged(self.parts))
 
     def visible(self, q: Array, k: Array) -> Array:
-        return reduce(and_, (part.visible(q, k) for part in merged(self.parts)))
+        return reduce(and_, [part.visible(q, k) for part in self.merged])
 
     def simplified(self, queries: int, keys: int) -> Mask:
-        parts = [part.simplified(queries, keys) for part in merged(self.parts)]
+        parts = [part.simplified(queries, keys) for part in self.merged]
+        if len(parts) == 1:
+            return parts[0]
         parts = [part for part in parts if part != EVERYTHING]
         return reduce(and_, parts) if parts else EVERYTHING
 
     @property
     def reach(self) -> int | None:
-        return least([part.reach for part in merged(self.parts)])
+        return least([part.reach for part in self.merged])
 
     def __repr__(self) -> str:
         return " & ".join(f"({part})" if isinstance(part, Either) else str(part) for part in self.parts)

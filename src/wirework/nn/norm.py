@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import wirework as ww
 from wirework.errors import SemanticError
@@ -33,6 +34,8 @@ from wirework.notation.tree import (
     without_brackets,
 )
 
+Scale = bool | Literal["1 + w", "w after cast"]
+SCALES = (True, False, "1 + w", "w after cast")
 STARTS = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
 
 
@@ -45,13 +48,16 @@ class NormDefinition:
     in `stats="b [s...] (g [c])"`, `params="b... [c]"` the two `c` differ by the factor g.
 
     The variance is taken about the mean in two passes. With `mean=False` it is the mean square.
+
+    With `scale="1 + w"` the factor is 1 + weight. With `scale="w after cast"` what is scaled has already been
+    rounded to the dtype of x.
     """
 
     stats: str
     params: str = "b... [c]"
     mean: bool = True
     var: bool = True
-    scale: bool = True
+    scale: Scale = True
     bias: bool = True
     epsilon: float = 1e-5
     tracked: bool = False
@@ -63,6 +69,9 @@ class NormDefinition:
                 raise SemanticError("the brackets of Norm hold axes only, without ',' or '->'", text)
             if not contains(operand, Bracket):
                 raise SemanticError("Norm needs brackets around the axes that it acts on", text)
+        if self.scale not in SCALES:
+            known = 'True, False, "1 + w" or "w after cast"'
+            raise SemanticError(f"scale of Norm is {known}, not {self.scale!r}")
         check_names(self.sizes, (self.stats_operand, self.params_operand), self.stats)
         settle(self)
 
@@ -135,7 +144,8 @@ class NormDefinition:
             shapes |= dict.fromkeys(self.parameters, required_shape(self.affine_axes, of_params, str(self)))
         if self.buffers:
             shapes |= dict.fromkeys(self.buffers, required_shape(self.reduced.terms, of_stats, str(self)))
-        return {name: Start(shape, Constant(STARTS[name])) for name, shape in shapes.items()}
+        values = {**STARTS, "weight": 0.0} if self.scale == "1 + w" else STARTS
+        return {name: Start(shape, Constant(values[name])) for name, shape in shapes.items()}
 
     def given_sizes(self) -> tuple[dict[str, Size], dict[str, Size]]:
         """The sizes of the axes of `stats` and of `params`, as far as the given ones determine them."""
@@ -160,16 +170,17 @@ class NormDefinition:
         return ww.multiply(self.broadcast, centred, (var + self.epsilon) ** -0.5, **self.stats_sizes)
 
     def affine(self, x: Array, weight: Array | None, bias: Array | None) -> Array:
-        """`x * weight + bias`."""
+        """`x * weight + bias`, or `x * (1 + weight) + bias`."""
         if weight is not None:
+            weight = weight + 1 if self.scale == "1 + w" else weight
             x = ww.multiply(self.params, x, weight, **self.params_sizes)
         return x if bias is None else ww.add(self.params, x, bias, **self.params_sizes)
 
     @property
     def summary(self) -> str:
         switches = {"mean": self.mean, "var": self.var, "scale": self.scale, "bias": self.bias}
-        off = {name: False for name, on in switches.items() if not on}
-        return summarise(self.stats, self.params, **self.sizes, **off, epsilon=self.epsilon)
+        changed = {name: repr(value) for name, value in switches.items() if value is not True}
+        return summarise(self.stats, self.params, **self.sizes, **changed, epsilon=self.epsilon)
 
     def __str__(self) -> str:
         return f'Norm("{self.stats}")'

@@ -14,20 +14,18 @@ class NormForm:
     """A normalisation as frameworks know it.
 
     Attributes:
-        kind: "layer" (over the last axes), "batch", "instance" or "group" (over space, by channel).
+        kind: "layer" or "rms" (over the last axes), "batch", "instance" or "group" (over space, by channel).
         rank: of the input, if it is fixed.
-        channel: the place of the channels, counted from the front or, below 0, from the end; 0 for "layer".
+        depth: of "layer" and "rms", how many axes the statistics are over, if that is fixed.
+        channel: of the others, the place of the channels, counted from the front or, below 0, from the end.
         groups: the number of groups.
     """
 
-    kind: Literal["layer", "batch", "instance", "group"]
+    kind: Literal["layer", "rms", "batch", "instance", "group"]
     rank: int | None
+    depth: int | None = None
     channel: int = 0
     groups: int = 1
-
-    def fits(self, rank: int) -> bool:
-        """Whether an input of a rank can be normalised in this form: the rest is for error messages."""
-        return self.rank == rank if self.rank is not None else rank >= 2
 
 
 def form_of(definition: NormDefinition) -> NormForm | None:
@@ -35,14 +33,24 @@ def form_of(definition: NormDefinition) -> NormForm | None:
     stats, params = definition.stats_operand, definition.params_operand
     if not definition.var:
         return None
-    return layer_form(stats, params) or (channel_form(definition, stats, params) if definition.mean else None)
-
-
-def layer_form(stats: Operand, params: Operand) -> NormForm | None:
-    """Statistics and parameters over the same last axes."""
-    if not (ends_in_brackets(stats) and ends_in_brackets(params) and bracketed(stats) == bracketed(params)):
+    if not definition.mean:
+        return None if definition.bias or definition.tracked else last_form("rms", stats, params)
+    if not isinstance(definition.scale, bool):
         return None
-    return NormForm("layer", rank_of(stats.terms))
+    layer = None if definition.tracked else last_form("layer", stats, params)
+    return layer or channel_form(definition, stats, params)
+
+
+def last_form(kind: Literal["layer", "rms"], stats: Operand, params: Operand) -> NormForm | None:
+    """Statistics and parameters over the same last axes."""
+    if not (ends_in_brackets(stats) and ends_in_brackets(params) and alike(bracketed(stats), bracketed(params))):
+        return None
+    return NormForm(kind, rank_of(stats.terms), rank_of(bracketed(stats)))
+
+
+def alike(stats: tuple[Term, ...], params: tuple[Term, ...]) -> bool:
+    """Whether these are the same last axes, which may be called differently: `"... [d]"` and `"b... [c]"`."""
+    return stats == params or (len(stats) == len(params) and all(isinstance(term, Axis) for term in stats + params))
 
 
 def ends_in_brackets(operand: Operand) -> bool:
@@ -78,13 +86,13 @@ def channel_form(definition: NormDefinition, stats: Operand, params: Operand) ->
         return None
     rank = rank_of(stats.terms)
     if outside == [outside[-1]] and isinstance(last, Axis):
-        return NormForm("batch", rank, place)
-    if len(outside) != 2 or outside[0] != 0 or not isinstance(stats.terms[0], Axis):
+        return NormForm("batch", rank, channel=place)
+    if definition.tracked or len(outside) != 2 or outside[0] != 0 or not isinstance(stats.terms[0], Axis):
         return None
     if isinstance(last, Axis):
-        return NormForm("instance", rank, place)
+        return NormForm("instance", rank, channel=place)
     groups = group_count(definition, last)
-    return NormForm("group", rank, place, groups) if groups else None
+    return NormForm("group", rank, channel=place, groups=groups) if groups else None
 
 
 def group_count(definition: NormDefinition, term: Term) -> int | None:

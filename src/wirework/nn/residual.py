@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
-import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import SemanticError
 from wirework.nn.definition import (
     NONE,
@@ -72,11 +73,20 @@ class ResidualDefinition:
         shape = required_shape(self.parameters["scale"].terms, sizes, str(self))
         return {"scale": Start(shape, Constant(self.layer_scale))}
 
-    def __call__(self, x: Array, scale: Array | None, module: Function, norm: Function | None, drop: Function) -> Array:
-        y = module(x if norm is None or self.norm_after else norm(x))
+    @cached_property
+    def rescale(self) -> Applied:
+        """The module's output times the scale."""
+        return Applied("multiply", self.expression, 2)
+
+    def __call__(
+        self, x: Array, scale: Array | None, module: Function, norm: Function | None, drop: Function | None,
+        *args: Any, **kwargs: Any,
+    ) -> Array:  # fmt: skip
+        """The result, where the module is given the other arguments too."""
+        y = module(x if norm is None or self.norm_after else norm(x), *args, **kwargs)
         if scale is not None:
-            y = ww.multiply(self.expression, y, scale)
-        y = x + drop(y)
+            y = self.rescale(y, scale)
+        y = x + (y if drop is None else drop(y))
         return norm(y) if norm is not None and self.norm_after else y
 
     @property

@@ -156,8 +156,9 @@ def score_array(low: Lowering, option: str, role: Roles, layout: Sequence[tuple[
         low.fail(f"{option} has {counted(rank, 'dimension')}, but the scores have {len(role.scores)}: {axes}")
     axes = role.scores[len(role.scores) - rank :]
     value = Value(option, tuple((axis,) for axis in axes))
-    if all(len(dim) == 1 for dim in layout if set(dim) & set(axes)) and len(layout[-2]) == 1:
-        return value  # broadcasts by itself
+    by_itself = all(len(dim) == 1 for dim in layout if set(dim) & set(axes)) and len(layout[-2]) == 1
+    if by_itself and rank in (2, len(role.scores)):  # torch's fused kernel takes no other ranks
+        return value
     shape = tuple(low.bound.size(axis) for axis in axes)
     value = low.builder.apply("expand", [value], value.layout, shape=shape)
     return low.builder.arrange(value, whole_dims(layout, axes))

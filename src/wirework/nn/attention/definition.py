@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
+from wirework.engine import Applied
 from wirework.errors import AxisSizeError, NotSupportedError
 from wirework.nn.attention.heads import HeadSizes, QKNorm
 from wirework.nn.attention.latent import Latent
@@ -19,8 +21,8 @@ from wirework.nn.attention.projections import (
     Split,
     operand,
 )
-from wirework.nn.attention.scores import Runtime, Scores, attend, attend_in_steps, weights_of
-from wirework.nn.definition import NONE, Start
+from wirework.nn.attention.scores import Runtime, Scores, attend, attend_in_steps, mixture, weights_of
+from wirework.nn.definition import NONE, Start, settle
 from wirework.nn.initialisers import Constant
 from wirework.nn.masks import Mask, as_mask
 from wirework.notation.tree import Operand
@@ -66,6 +68,7 @@ class AttentionDefinition:
             raise NotSupportedError('Softcap does not go with backend="fused": no fused kernel has it')
         if not 0 <= self.drop_rate <= 1:
             raise NotSupportedError(f"dropout is a probability between 0 and 1, not {self.drop_rate}")
+        settle(self)
 
     # -- what it is made of -----------------------------------------------------------------------------------
 
@@ -115,6 +118,21 @@ class AttentionDefinition:
         """Whether scores and weights become arrays: no library's fused kernel has a softcap."""
         return self.backend == "explicit" or self.softcap is not None
 
+    @cached_property
+    def heads(self) -> Applied:
+        """What tells the heads apart."""
+        return self.projection.heads(self.sizes)
+
+    @cached_property
+    def repeats(self) -> int:
+        """How many heads of the queries share a head of keys and values by the time of the scores."""
+        return 1 if isinstance(self.projection, Latent) else self.sizes.repeats
+
+    @cached_property
+    def mixtures(self) -> tuple[Applied, Applied]:
+        """From queries, keys and values to what the heads make of them, if that is all: for all keys, and causal."""
+        return mixture(self.repeats, self.scale, False), mixture(self.repeats, self.scale, True)
+
     # -- what it computes -------------------------------------------------------------------------------------
 
     def __call__(
@@ -156,7 +174,7 @@ class AttentionDefinition:
         if context is not None:
             self.check_context(parts, cache)
         whole = self.mask if mask is None else as_mask(mask) if self.mask is None else self.mask & as_mask(mask)
-        made = self.projection.project(parts, x, context, self.sizes)
+        made = self.projection.project(parts, x, context, self.sizes, self.heads)
         if self.qk_norm is not None and self.qk_norm.over == "head":
             made = made._replace(q=parts.q_norm(made.q), k=parts.k_norm(made.k))
         queries, keys = made.q.shape[2], made.k.shape[2]
@@ -174,10 +192,10 @@ class AttentionDefinition:
     def scores(self, parts: Parts, runtime: Runtime, places: Places, mask: Mask | None) -> Scores:
         """What happens to the scores."""
         causal, array = visible(mask, places, dense=self.in_steps)
-        bias = None if parts.score_bias is None else parts.score_bias(places.q(), places.k())
+        bias = None if parts.score_bias is None else bias_of(parts.score_bias, places)
         sinks = parts.sinks if self.sinks else None
-        repeats = 1 if isinstance(self.projection, Latent) else self.sizes.repeats
-        return Scores(runtime, causal, array, bias, sinks, self.scale, self.softcap, repeats)
+        mix = self.mixtures[causal]
+        return Scores(runtime, causal, array, bias, sinks, self.scale, self.softcap, self.repeats, mix)
 
     def check_context(self, parts: Parts, cache: Any) -> None:
         """Refuse what has no meaning for a separate context."""
@@ -202,3 +220,11 @@ class AttentionDefinition:
 
     def __str__(self) -> str:
         return f"Attention(heads={self.sizes.heads})"
+
+
+def bias_of(score_bias: Any, places: Places) -> Array:
+    """The biases of all queries and keys: those that the table of a window is for, if that is what they are."""
+    whole = getattr(score_bias, "places", None)
+    if whole is not None and places.aligned and places.queries == places.keys == whole:
+        return score_bias()
+    return score_bias(places.q(), places.k())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import NotSupportedError
 from wirework.nn.attention.heads import HeadSizes, QKNorm
 from wirework.nn.attention.projections import (
@@ -77,11 +78,16 @@ class Latent:
         parts["kv_b_proj"] = LinearDefinition("... [l -> (h (d + e))]", False, rank | heads | d | e)
         return parts | {self.output: output_projection(sizes)}
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes) -> Projected:
+    def heads(self, sizes: HeadSizes) -> Applied:
+        """From rows of the queries to the features of each head that have no position, and those that have one."""
+        lengths = {"h": sizes.heads, "p": self.position_dim}
+        return Applied("rearrange", "b t (h (d + p)) -> b h t d, b h t p", constants=lengths)
+
+    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
         if context is not None:
             raise NotSupportedError("a context does not go with projection=Latent(...)")
         rows = parts.q_proj(x) if self.query_rank is None else parts.q_b_proj(parts.q_a_layernorm(parts.q_a_proj(x)))
-        rest, q = ww.rearrange("b t (h (d + p)) -> b h t d, b h t p", rows, h=sizes.heads, p=self.position_dim)
+        rest, q = heads(rows)
         latent, k = ww.rearrange("b t (l + p) -> b t l, b 1 t p", parts.kv_a_proj_with_mqa(x), p=self.position_dim)
         return Projected(q, k, ww.rearrange("b t l -> b 1 t l", parts.kv_a_layernorm(latent)), q_rest=rest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from wirework.nn.masks import EVERYTHING, Mask, causal
 
@@ -41,30 +41,37 @@ class Places(Protocol):
         ...
 
 
-class Aligned(NamedTuple):
-    """Keys at 0, 1, 2 ..., of which the last ones are also the queries'."""
-
-    queries: int
-    keys: int
-    arange: Callable[[int, int, Array], Array]
-    like: Array
+class Aligned:
+    """Keys at 0, 1, 2 ..., of which the last ones are also the queries'. They are made once, when first asked for."""
 
     valid = None
     aligned = True
 
+    def __init__(self, queries: int, keys: int, arange: Callable[[int, int, Array], Array], like: Array) -> None:
+        self.queries, self.keys = queries, keys
+        self.arange, self.like = arange, like
+        self.of_queries = self.of_keys = None
+
     def q(self) -> Array:
-        return self.arange(self.keys - self.queries, self.keys, self.like)
+        if self.of_queries is None:
+            self.of_queries = self.k() if self.queries == self.keys else self.make(self.keys - self.queries)
+        return self.of_queries
 
     def k(self) -> Array:
-        return self.arange(0, self.keys, self.like)
+        if self.of_keys is None:
+            self.of_keys = self.make(0)
+        return self.of_keys
+
+    def make(self, first: int) -> Array:
+        return self.arange(first, self.keys, self.like)
 
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Keys in the slots of a cache, some of which may be empty."""
+    """Keys in the slots of a cache, some of which may be empty. Their places are worked out when asked for."""
 
     of_queries: Array
-    of_keys: Array
+    of_keys: Callable[[], Array]
     valid: Array
 
     aligned = False
@@ -75,13 +82,13 @@ class Slots:
 
     @property
     def keys(self) -> int:
-        return self.of_keys.shape[0]
+        return self.valid.shape[0]
 
     def q(self) -> Array:
         return self.of_queries
 
     def k(self) -> Array:
-        return self.of_keys
+        return self.of_keys()
 
 
 def ring_places(slots: Array, length: Array) -> Array:
@@ -104,8 +111,9 @@ def visible(mask: Mask | None, places: Places, dense: bool = False) -> tuple[boo
     Returns:
         Whether to pass causal=True, and booleans `k`, `q k` or `b h q k`, or `None` if all are seen.
     """
-    mask = EVERYTHING if mask is None else mask.simplified(places.queries, places.keys)
-    if mask == EVERYTHING:
+    if mask is not None:
+        mask = mask.simplified(places.queries, places.keys)
+    if mask is None or mask == EVERYTHING:
         return False, places.valid
     if mask == causal and places.aligned and not dense:
         return True, None

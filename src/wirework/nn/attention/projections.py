@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import NotSupportedError
 from wirework.nn.attention.heads import HeadSizes, QKNorm
 from wirework.nn.definition import Start
@@ -19,6 +20,7 @@ Array = Any  # an array of any framework
 Parts = Any  # has the layers and parameters of attention as attributes
 PartDefinition = LinearDefinition | NormDefinition
 
+PROJECT = Applied("dot", "b t [c], r [c] -> b t r", 2, ("bias",))
 QUERY_ROWS = {False: "(h d)", True: "(h (d + e))"}  # by whether there is a gate
 
 
@@ -72,21 +74,24 @@ class Fused:
     def parts(self, sizes: HeadSizes) -> dict[str, PartDefinition]:
         return {self.output: output_projection(sizes)}
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes) -> Projected:
-        if context is not None:
-            return self.project_apart(parts, x, context, sizes)
-        rows, h, g = linear(x, parts.in_proj_weight, parts.in_proj_bias), sizes.heads, sizes.kv_heads
+    def heads(self, sizes: HeadSizes) -> Applied:
+        """From rows for all heads to queries, keys and values of each, and the gate."""
+        lengths = {"h": sizes.heads, "g": sizes.kv_heads}
         if sizes.gate:
-            text = "b t ((h (d + e)) + (g d) + (g e)) -> b h t d, b t (h e), b g t d, b g t e"
-            q, gate, k, v = ww.rearrange(text, rows, h=h, g=g, d=sizes.head_dim, e=sizes.value_dim)
-            return Projected(q, k, v, gate)
+            text = "b t ((h (d + e)) + (g d) + (g e)) -> b h t d, b g t d, b g t e, b t (h e)"
+            return Applied("rearrange", text, constants=lengths | sizes.known(d=sizes.head_dim, e=sizes.value_dim))
         if sizes.head_dim != sizes.value_dim:
             text = "b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e"
-            return Projected(*ww.rearrange(text, rows, h=h, g=g, d=sizes.head_dim))
-        if h == g:
-            q, k, v = ww.rearrange("b t (n h d) -> n b h t d", rows, n=3, h=h)
-            return Projected(q, k, v)
-        return Projected(*ww.rearrange("b t ((h + g + k) d) -> b h t d, b g t d, b k t d", rows, h=h, g=g, k=g))
+            return Applied("rearrange", text, constants=lengths | sizes.known(d=sizes.head_dim))
+        if sizes.heads == sizes.kv_heads:
+            return Applied("rearrange", "b t (n h d) -> n b h t d", constants={"n": 3, "h": sizes.heads})
+        text = "b t ((h + g + k) d) -> b h t d, b g t d, b k t d"
+        return Applied("rearrange", text, constants={**lengths, "k": sizes.kv_heads})
+
+    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
+        if context is not None:
+            return self.project_apart(parts, x, context, sizes)
+        return Projected(*heads(linear(x, parts.in_proj_weight, parts.in_proj_bias)))
 
     def project_apart(self, parts: Parts, x: Array, context: Array, sizes: HeadSizes) -> Projected:
         """Queries of x, keys and values of the context."""
@@ -130,18 +135,20 @@ class Split:
             self.output: output_projection(sizes),
         }
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes) -> Projected:
+    def heads(self, sizes: HeadSizes) -> Applied:
+        """From rows for all heads to queries, keys and values of each, and the gate."""
+        lengths = {"h": sizes.heads, "g": sizes.kv_heads}
+        if sizes.gate:
+            text = "b t (h (d + e)), b s (g d), b s (g e) -> b h t d, b g s d, b g s e, b t (h e)"
+            return Applied("rearrange", text, 3, constants=lengths | sizes.known(d=sizes.head_dim))
+        return Applied("rearrange", "b t (h d), b s (g d), b s (g e) -> b h t d, b g s d, b g s e", 3, (), lengths)
+
+    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
         context = x if context is None else context
         q, k, v = parts.q_proj(x), parts.k_proj(context), parts.v_proj(context)
         if getattr(parts, "norm_over_heads", False):
             q, k = parts.q_norm(q), parts.k_norm(k)
-        if not sizes.gate:
-            lengths = {"h": sizes.heads, "g": sizes.kv_heads}
-            text = "b t (h d), b s (g d), b s (g e) -> b h t d, b g s d, b g s e"
-            return Projected(*ww.rearrange(text, q, k, v, **lengths))
-        q, gate = split_queries(q, sizes)
-        k, v = ww.rearrange("b t (g d), b t (g e) -> b g t d, b g t e", k, v, g=sizes.kv_heads)
-        return Projected(q, k, v, gate)
+        return Projected(*heads(q, k, v))
 
 
 def split_queries(rows: Array, sizes: HeadSizes) -> tuple[Array, Array | None]:
@@ -159,9 +166,7 @@ def output_projection(sizes: HeadSizes) -> LinearDefinition:
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """`x · weight + bias`."""
-    if bias is None:
-        return ww.dot("b t [c], r [c] -> b t r", x, weight)
-    return ww.dot("b t [c], r [c] -> b t r", x, weight, bias=bias)
+    return PROJECT(x, weight) if bias is None else PROJECT(x, weight, bias)
 
 
 def operand(text: str) -> Operand:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import wirework as ww
+from wirework.engine import Applied
 
 Array = Any  # an array of any framework
 
 HEADS = "b h q [d], b h [k] [d], b h [k] e -> b q (h e)"
-SHARED = "b q (g r [d]), b g [k] [d], b g [k] e -> b q (g r e)"
-ONE_QUERY = "b (g r) q [d], b g [k] [d], b g [k] e -> b q (g r e)"
+SHARED = "b (g r) q [d], b g [k] [d], b g [k] e -> b q (g r e)"
 
 
 class Runtime(Protocol):
@@ -51,6 +51,7 @@ class Scores(NamedTuple):
         scale: `None`: head_dim ** -0.5.
         softcap: the limit of the scores.
         repeats: how many heads of the queries share a head of keys and values.
+        mix: the mixture of values where there is neither mask nor bias nor sink nor dropout.
     """
 
     runtime: Runtime
@@ -61,6 +62,7 @@ class Scores(NamedTuple):
     scale: float | None
     softcap: float | None
     repeats: int
+    mix: Applied
 
     def options(self) -> dict[str, Any]:
         """The options of `ww.attention`."""
@@ -68,14 +70,21 @@ class Scores(NamedTuple):
         if self.causal:
             found["causal"] = True
         if self.mask is not None:
-            found["mask"] = named(self.mask, self.repeats)
+            found["mask"] = broadcast(self.mask, self.repeats)
         if self.bias is not None:
-            found["bias"] = named(self.bias, self.repeats)
+            found["bias"] = broadcast(self.bias, self.repeats)
         if self.scale is not None:
             found["scale"] = self.scale
         if self.runtime.dropout:
             found |= self.runtime.dropout
         return found
+
+
+def broadcast(array: Array, repeats: int) -> Array | tuple[str, Array]:
+    """A mask or bias as `ww.attention` takes it: as it is, if its axes are the last ones of the scores."""
+    if array.ndim == 1 or (array.ndim == 3 and repeats == 1):
+        array = array[None]
+    return array if array.ndim == 2 or (array.ndim == 4 and repeats == 1) else named(array, repeats)
 
 
 def named(array: Array, repeats: int, alone: str = "h") -> tuple[str, Array]:
@@ -110,15 +119,17 @@ def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores
 
 def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
     """`b h q d, b g k d, b g k e -> b q (h e)` by `ww.attention`, which knows the library's fused kernel."""
+    if scores.mask is None and scores.bias is None and scores.sinks is None and not scores.runtime.dropout:
+        return scores.mix(q, k, v)
     if scores.sinks is not None:
         k, v, scores = with_sinks(k, v, scores)
-    options = scores.options()
-    if scores.repeats == 1:
-        return ww.attention(HEADS, q, k, v, **options)
-    if q.shape[2] == 1 and not scores.causal:
-        return ww.attention(ONE_QUERY, q, k, v, g=k.shape[1], **options)
-    q = ww.rearrange("b h q d -> b q (h d)", q)
-    return ww.attention(SHARED, q, k, v, g=k.shape[1], r=scores.repeats, **options)
+    return ww.attention(HEADS if scores.repeats == 1 else SHARED, q, k, v, **scores.options())
+
+
+def mixture(repeats: int, scale: float | None, causal: bool) -> Applied:
+    """`attend` for scores to which nothing else happens."""
+    options = ({"causal": True} if causal else {}) | ({} if scale is None else {"scale": scale})
+    return Applied("attention", HEADS if repeats == 1 else SHARED, 3, (), options)
 
 
 def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:

@@ -79,6 +79,11 @@ class RelativeBiasDefinition(OneTable):
             index = index * (2 * size - 1) + offset + size - 1
         return {"index": index}
 
+    @property
+    def places(self) -> int:
+        """The places of a window."""
+        return math.prod(self.window)
+
     def __call__(self, weight: Array, tables: Mapping[str, Array], q: Array | None, k: Array | None) -> Array:
         """The biases `h q k` for places counted row by row; without them for all."""
         index = tables["index"]

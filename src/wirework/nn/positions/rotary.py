@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 import wirework as ww
+from wirework.engine import Applied
 from wirework.errors import AxisSizeError, SemanticError
 from wirework.nn.definition import Array, settle, summarise
 from wirework.nn.positions.scaling import DynamicScaling, Scaling, geometric
@@ -102,14 +103,19 @@ class RotaryDefinition(Untrained):
 
     def rotate_all(self, x: Array, own: Array, partner: Array) -> Array:
         by = FACTOR[own.ndim, own.ndim == 3 and own.shape[0] == 1]
-        return ww.multiply(by, x, own) + ww.multiply(by, self.partners(x), partner)
+        return by(x, own) + by(self.partners(x), partner)
 
     def partners(self, x: Array) -> Array:
         """Each feature's partner in its place: `... t d`."""
         if self.pairing == "half":
-            return ww.roll("... [d]", x, shift=self.dim // 2)
+            return self.exchange(x)
         first, second = ww.rearrange("... (f (1 + 1)) -> ... f, ... f", x)
         return ww.rearrange(JOIN["interleaved"], second, first)
+
+    @cached_property
+    def exchange(self) -> Applied:
+        """The first and the second half of features in each other's place."""
+        return Applied("roll", "... [d]", constants={"shift": self.dim // 2})
 
     @property
     def summary(self) -> str:
@@ -122,9 +128,9 @@ class RotaryDefinition(Untrained):
 
 
 JOIN = {"half": "... f, ... f -> ... (f + f)", "interleaved": "... f, ... f -> ... (f (1 + 1))"}
-# By the rank of the factors, and whether their batch axis has length 1.
+# Products, by the rank of the factors, and whether their batch axis has length 1.
 FACTOR = {
-    (2, False): "... t d, t d -> ... t d",
-    (3, False): "b ... t d, b t d -> b ... t d",
-    (3, True): "... t d, 1 t d -> ... t d",
+    (2, False): Applied("multiply", "... t d, t d -> ... t d", 2),
+    (3, False): Applied("multiply", "b ... t d, b t d -> b ... t d", 2),
+    (3, True): Applied("multiply", "... t d, 1 t d -> ... t d", 2),
 }

@@ -22,7 +22,7 @@ from wirework.nn.torch.base import Layer
 from wirework.nn.torch.caches import Cache
 from wirework.nn.torch.layers import Linear, Norm
 
-Position = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Position = Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]
 ScoreBias = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -109,7 +109,7 @@ class Attention(Layer):
         context: Tensor | None = None,
         mask: Mask | Tensor | None = None,
         cache: Cache | None = None,
-        positions: Tensor | None = None,
+        positions: Tensor | tuple[Tensor, ...] | None = None,
     ) -> Tensor:
         """`b t dim -> b t out_dim`.
 
@@ -117,8 +117,9 @@ class Attention(Layer):
             context: what keys and values are made of, `b s context_dim`; `None`: of x.
             mask: which keys are seen, besides the layer's own mask; also as booleans `q k`, `b q k` or `b h q k`.
             cache: keeps keys and values between calls, one cache for each layer.
-            positions: of the tokens, for the position transform: `t` or `b t`; `None`: counted from 0, or
-                from the last that the cache has.
+            positions: of the tokens, for the position transform: `t` or `b t`, or what it takes in their place,
+                as `Rotary.angles` makes it once for many layers; `None`: counted from 0, or from the last that
+                the cache has.
         """
         if self.unbuilt:
             self.build_from(x, context)
@@ -130,7 +131,7 @@ class Attention(Layer):
         context: Tensor | None = None,
         mask: Mask | Tensor | None = None,
         cache: Cache | None = None,
-        positions: Tensor | None = None,
+        positions: Tensor | tuple[Tensor, ...] | None = None,
     ) -> Tensor:
         """How much every query attends to every key: `b h q k`, summing to 1 over k, or less with sinks."""
         if self.unbuilt:

@@ -117,13 +117,18 @@ class StaticCache(Cache):
 
     def positions(self, queries: int, like: Tensor) -> Tensor:
         self.follow(like)
-        return torch.arange(queries, device=like.device) + self.length
+        return self.count(queries) + self.length
+
+    def count(self, stop: int) -> Tensor:
+        """0, 1, 2 ..., without making them anew where the slots have them."""
+        return self.slots[:stop] if stop <= self.capacity else torch.arange(stop, device=self.slots.device)
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
         if queries > self.max_length:
             raise AxisSizeError(f"{queries} tokens do not fit into {self}")
         of_queries = self.positions(queries, like)
-        return Slots(of_queries, self.slots, self.slots <= of_queries[-1])
+        last = of_queries if queries == 1 else of_queries[-1:]
+        return Slots(of_queries, lambda: self.slots, self.slots <= last)
 
     def allocate(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Make the tensors for keys and values like these."""
@@ -133,8 +138,8 @@ class StaticCache(Cache):
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         kept_k, kept_v = self.allocate(k, v)
-        slots = torch.arange(k.shape[2], device=k.device) + self.length
         self.check_room(k.shape[2])
+        slots = self.count(k.shape[2]) + self.length
         kept_k.index_copy_(2, slots, k)
         kept_v.index_copy_(2, slots, v)
         self.length += k.shape[2]
@@ -144,8 +149,9 @@ class StaticCache(Cache):
         """Refuse more tokens than fit, where the number of those kept can be read without waiting."""
         if self.length.device.type != "cpu" or torch.compiler.is_compiling():
             return
-        if self.length + more > self.max_length:
-            raise AxisSizeError(f"{more} more tokens do not fit into {self}, which has {int(self.length)}")
+        length = int(self.length)
+        if length + more > self.max_length:
+            raise AxisSizeError(f"{more} more tokens do not fit into {self}, which has {length}")
 
     def reset(self) -> None:
         """Forget everything; the tensors stay."""
@@ -170,17 +176,19 @@ class SlidingCache(StaticCache):
             raise NotSupportedError(f"{self} keeps fewer keys than the mask {mask} shows")
         of_queries = self.positions(queries, like)
         if queries == 1:
-            of_keys = ring_places(self.slots, self.length + 1)
-        else:
-            of_keys = torch.cat([ring_places(self.slots, self.length), of_queries])
-        return Slots(of_queries, of_keys, of_keys >= 0)
+            return Slots(of_queries, lambda: ring_places(self.slots, of_queries + 1), self.slots <= of_queries)
+        of_keys = torch.cat([ring_places(self.slots, self.length), of_queries])
+        return Slots(of_queries, lambda: of_keys, of_keys >= 0)
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         kept_k, kept_v = self.allocate(k, v)
         queries, last = k.shape[2], min(k.shape[2], self.capacity)
         met = None if queries == 1 else (torch.cat([kept_k, k], 2), torch.cat([kept_v, v], 2))
-        slots = (torch.arange(queries - last, queries, device=k.device) + self.length) % self.capacity
-        kept_k.index_copy_(2, slots, k[:, :, queries - last :])
-        kept_v.index_copy_(2, slots, v[:, :, queries - last :])
+        slots = self.count(queries)
+        if last < queries:
+            slots, k, v = slots[-last:], k[:, :, -last:], v[:, :, -last:]
+        slots = (slots + self.length) % self.capacity
+        kept_k.index_copy_(2, slots, k)
+        kept_v.index_copy_(2, slots, v)
         self.length += queries
         return (kept_k, kept_v) if met is None else met

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
+from wirework.nn.definition import Start
 from wirework.nn.embedding import EmbeddingDefinition
 from wirework.nn.sizes import Size
 from wirework.nn.torch.base import Layer
@@ -19,13 +22,17 @@ class Embedding(Layer):
 
     Args:
         expression: the axes of the table, with those that are indexed in brackets.
+        padding_idx: an id whose vector starts at zero and is not trained, as that of `torch.nn.Embedding`; below 0
+            it counts from the end. It takes one indexed axis.
         sizes: the size of every axis. They may be left to a state dict that is loaded.
 
     Attributes:
         weight: the axes of the table; normal with standard deviation 0.02.
 
     Raises:
-        CoordinateError: when called with an id out of range, on the CPU.
+        SemanticError: if the expression describes no table.
+        AxisSizeError: when called before every axis has a size.
+        CoordinateError: when called with an id out of range, on the CPU; if `padding_idx` is out of range.
 
     >>> layer = Embedding(v=100, d=8)
     >>> layer(torch.tensor([[1, 2, 3]])).shape
@@ -34,16 +41,46 @@ class Embedding(Layer):
 
     definition: EmbeddingDefinition
     weight: nn.Parameter
+    padding_idx: int | None = None
 
     def __init__(
-        self, expression: str = "[v] d", device: Any = None, dtype: torch.dtype | None = None, **sizes: Size
+        self,
+        expression: str = "[v] d",
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        **sizes: Size,
     ) -> None:
-        super().__init__(EmbeddingDefinition(expression, sizes), device, dtype)
+        super().__init__(EmbeddingDefinition(expression, padding_idx, sizes), device, dtype)
+
+    def build(self, starts: Mapping[str, Start]) -> None:
+        """Give the weight its shape and its first elements."""
+        super().build(starts)
+        self.padding_idx = self.definition.padding_place(self.weight)
+        self.clear_padding()
+
+    def reset_parameters(self) -> None:
+        """Draw the weight anew."""
+        super().reset_parameters()
+        self.clear_padding()
+
+    def clear_padding(self) -> None:
+        """Set the vector of `padding_idx` to zero."""
+        axis, place = self.definition.axis, self.padding_idx
+        if axis is not None and place is not None:
+            with unset_fake_temporarily(), torch.no_grad():
+                self.weight.select(axis, place).zero_()
 
     def forward(self, ids: Tensor) -> Tensor:
         if self.unbuilt:
             self.build_from(ids)
-        return self.definition(ids, self.weight)
+        weight, padding = self.weight, self.padding_idx
+        if self.definition.table and ids.is_cpu and not torch.compiler.is_compiling():
+            try:
+                return torch.embedding(weight, ids, -1 if padding is None else padding)
+            except (IndexError, RuntimeError):  # the definition says what is wrong, or can do it
+                pass
+        return self.definition(ids, weight, torch.detach)
 
     def logits(self, x: Tensor) -> Tensor:
         """How much vectors `... d` are like each vector of the table, `... v`: an output layer with tied weights.

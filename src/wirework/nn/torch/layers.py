@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wirework.errors import AxisSizeError
 from wirework.nn.dropout import DropoutDefinition
 from wirework.nn.linear import LinearDefinition
-from wirework.nn.norm import NormDefinition
+from wirework.nn.norm import NormDefinition, Scale
 from wirework.nn.norm_forms import form_of
 from wirework.nn.sizes import Size
 from wirework.nn.torch.base import Layer
@@ -55,7 +56,11 @@ class Linear(Layer):
     def forward(self, x: Tensor) -> Tensor:
         if self.unbuilt:
             self.build_from(x)
-        return self.definition(x, self.weight, self.bias)
+        try:  # as attributes they would cost more than all else here, because nn.Module looks for them in vain first
+            weight, bias = self._parameters["weight"], self._parameters["bias"]
+        except KeyError:  # a parametrisation or pruning has put something else in their place
+            weight, bias = self.weight, self.bias
+        return self.definition(x, weight, bias)
 
     @property
     def in_features(self) -> int:
@@ -77,15 +82,26 @@ class Norm(Layer):
     Args:
         stats: the axes of the input; statistics are over those in brackets.
         params: the axes of the input again; `weight` and `bias` have those in brackets.
-        mean, var, scale, bias: which parts to apply.
+        mean, var, bias: which parts to apply.
+        scale: whether to multiply by `weight`. `"1 + w"` multiplies by 1 + weight, which starts at zero, as Gemma
+            does. `"w after cast"` rounds to the dtype of the input before the weight and not only after it, as Llama
+            and Qwen do: the numbers differ from `True`, which is as in `torch.nn.RMSNorm`, in half precision only.
         epsilon: added to the variance.
         decay_rate: how much of the running statistics a training step keeps. They are used in
             evaluation mode. `None`: no running statistics.
         sizes: sizes of axes. Those that an input shows may be left out.
 
     Attributes:
-        weight, bias: the axes in the brackets of `params`; ones and zeros.
+        weight, bias: the axes in the brackets of `params`; ones (zeros for `scale="1 + w"`) and zeros.
         running_mean, running_var: the axes outside the brackets of `stats`. The variance is unbiased.
+
+    Raises:
+        SemanticError: if the expressions describe no normalisation.
+        AxisSizeError: when called with an input that the weight does not fit, or, in training with running
+            statistics, with one value per statistic.
+
+    Source: Ba et al., Layer Normalization, 2016, arXiv:1607.06450; Ioffe and Szegedy, Batch Normalization, 2015,
+    arXiv:1502.03167; Zhang and Sennrich, Root Mean Square Layer Normalization, 2019, arXiv:1910.07467.
 
     >>> Norm("... [c]")(torch.tensor([[1.0, 3.0]]))
     tensor([[-1.0000,  1.0000]], grad_fn=<AddBackward0>)
@@ -104,7 +120,7 @@ class Norm(Layer):
         params: str = "b... [c]",
         mean: bool = True,
         var: bool = True,
-        scale: bool = True,
+        scale: Scale = True,
         bias: bool = True,
         epsilon: float = 1e-5,
         decay_rate: float | None = None,
@@ -136,10 +152,15 @@ class Norm(Layer):
         if self.unbuilt:
             self.build_from(x)
         if self.form is not None and (y := fused(self, self.form, x)) is not None:
-            return y.to(x.dtype)
-        normalised = self.normalise(x.to(torch.promote_types(x.dtype, torch.float32)))
-        y = self.definition.affine(normalised, self.weight, self.bias)
-        return y.to(x.dtype) if x.is_floating_point() else y
+            return y
+        wide = torch.promote_types(x.dtype, torch.float32)
+        dtype = x.dtype if x.is_floating_point() else wide
+        y, weight = self.normalise(x.to(wide)), self.weight
+        if self.definition.scale == "w after cast":
+            y = y.to(dtype)
+        elif weight is not None:
+            weight = weight.to(wide)
+        return self.definition.affine(y, weight, self.bias).to(dtype)
 
     def normalise(self, x: Tensor) -> Tensor:
         """The input by its own statistics, or in evaluation mode by the running ones, if there are any."""
@@ -182,10 +203,13 @@ class Dropout(nn.Module):
     def __init__(self, expression: str, drop_rate: float) -> None:
         super().__init__()
         self.definition = DropoutDefinition(expression, drop_rate)
+        self.single = self.definition.single
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.definition.drop_rate == 0:
             return x
+        if self.single:
+            return F.dropout(x, self.definition.drop_rate)
         keep_rate = self.definition.keep_rate
 
         def draw_mask(shape: tuple[int, ...]) -> Tensor:

@@ -71,6 +71,7 @@ class MLP(nn.Module):
             options: dict[str, Any] = {"device": device, "dtype": dtype, **layer.sizes}
             self.add_module(name, Linear(layer.expression, bias, **options))
         self.dropout = Dropout("[...]", dropout)
+        self.drops = dropout > 0
 
     def forward(self, x: Tensor) -> Tensor:
         layers = cast("dict[str, Linear]", self._modules)
@@ -79,7 +80,8 @@ class MLP(nn.Module):
             traced = "torch._dynamo" in sys.modules  # to ask for `disable` would import it, for 1.5 seconds
             infer = torch.compiler.disable(self.infer_last) if traced else self.infer_last
             infer(last, x)  # type: ignore[call-arg]
-        return self.definition(x, layers, self.activation, self.dropout if self.training else None)
+        dropout = self.dropout if self.drops and self.training else None
+        return self.definition(x, layers, self.activation, dropout)
 
     def infer_last(self, last: Linear, x: Tensor) -> None:
         """Give the last layer the sizes that it takes from the input of the first."""
@@ -143,15 +145,13 @@ class Residual(Layer):
         self.norm = norm
         self.dropout = Dropout("[...]", dropout)
         self.drop_path = Dropout("[b] ...", drop_path)
+        self.drops = dropout > 0 or drop_path > 0
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.unbuilt:
             self.build_from(x)
+        drop = self.drop if self.drops and self.training else None
+        return self.definition(x, self.scale, self.module, self.norm, drop, *args, **kwargs)
 
-        def module(x: Tensor) -> Tensor:
-            return self.module(x, *args, **kwargs)
-
-        def drop(y: Tensor) -> Tensor:
-            return self.drop_path(self.dropout(y)) if self.training else y
-
-        return self.definition(x, self.scale, module, self.norm, drop)
+    def drop(self, y: Tensor) -> Tensor:
+        return self.drop_path(self.dropout(y))

@@ -248,7 +248,9 @@ class Rotary(TableLayer[RotaryDefinition]):
         if positions is None:
             positions = torch.arange(q.shape[-2], device=q.device)
         factors = positions if isinstance(positions, tuple) else self.angles(positions)
-        own, partner = (factor.to(q.dtype) for factor in factors)
+        own, partner = factors
+        if own.dtype != q.dtype:
+            own, partner = own.to(q.dtype), partner.to(q.dtype)
         return self.definition.rotate(q, own, partner), self.definition.rotate(k, own, partner)
 
     def angles(self, positions: Tensor) -> Angles:
@@ -277,6 +279,7 @@ class RelativeBias(TableLayer[RelativeBiasDefinition]):
 
     def __init__(self, window: Grid, heads: int, device: Any = None, dtype: torch.dtype | None = None) -> None:
         super().__init__(RelativeBiasDefinition(as_grid(window), heads), device, dtype)
+        self.places = self.definition.places
 
     def forward(self, q_positions: Tensor | None = None, k_positions: Tensor | None = None) -> Tensor:
         """The biases `h q k` of places counted row by row, `q` and `k`; without them of all places."""
