@@ -21,7 +21,7 @@ PINS := pyproject.toml constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench bench-layers clean FORCE
+.PHONY: help demo test check format bench bench-layers bench-models clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,7 @@ help:
 	@echo "make format   let ruff rewrite what it can"
 	@echo "make bench    time wirework beside hand-written torch, einops and einx"
 	@echo "make bench-layers  time every layer beside torch.nn and hand-written torch"
+	@echo "make bench-models  time every architecture beside Hugging Face, timm and plain torch"
 	@echo "make clean    remove the environment and all caches"
 
 demo: $(VENV)/stamp-train
@@ -54,6 +55,9 @@ bench: $(VENV)/stamp-test
 
 bench-layers: $(VENV)/stamp-test
 	@$(BIN)/python bench/layers.py $(ROWS)
+
+bench-models: $(VENV)/stamp-test
+	@$(BIN)/python bench/models.py $(ROWS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

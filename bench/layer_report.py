@@ -12,14 +12,14 @@ TARGET = 1.02  # times the best peer
 COLUMNS = {"forward": "forward", "both": "f + b", "compiled forward": "forward", "compiled both": "f + b"}
 
 
-def head() -> str:
+def head(what: str = "LAYERS") -> str:
     """What is measured, and the titles of the columns."""
     return "\n".join(
         [
             f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, two threads, float32; "
             f"Python {platform.python_version()}, torch {version('torch')}",
             "",
-            "LAYERS: time over that of the best peer, and half the distance between the quartiles. Both compute the",
+            f"{what}: time over that of the best peer, and half the distance between the quartiles. Both compute the",
             "same numbers with the same weights. f + b: forward and the gradients of input and parameters; eager",
             "forward is without gradients. us: the peer, forward. memory: the most that torch's allocator held during",
             "f + b, eager, over the peer's.",

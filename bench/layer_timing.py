@@ -79,9 +79,9 @@ def differentiable(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[tuple[An
     return (first, *inputs[1:]), [first, *parameters]
 
 
-def compare(calls: Mapping[str, Call], rounds: int) -> dict[str, Any]:
+def compare(calls: Mapping[str, Call], rounds: int, seconds: float = 0.004) -> dict[str, Any]:
     """Our time over that of the best peer, round by round."""
-    samples = in_turns(calls, rounds, 0.004)
+    samples = in_turns(calls, rounds, seconds)
     best = min((name for name in calls if name != "wirework"), key=lambda name: median(samples[name]))
     ratio = figure([ours / theirs for ours, theirs in zip(samples["wirework"], samples[best], strict=True)])
     return {"ratio": ratio.median, "spread": ratio.spread, "peer": best, "us": median(samples[best]) * 1e6}

@@ -8,13 +8,9 @@ import pytest
 import torch
 
 from packaged import folder_or_skip
-from wirework.cli.app import app
-from wirework.cli.embed import Embedder, embed
+from wirework.cli.embed import Embedder
 from wirework.data.tokenizer import Tokenizer
 from wirework.models.bert import BERT, BERTConfig
-
-if embed not in [command.callback for command in app.registered_commands]:
-    app.command()(embed)
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "moon", "is", "a", "stone", "cat", "##s", "."]
 SENTENCES = ["The moon is a stone.", "The cat is a moon.", "Cats."]

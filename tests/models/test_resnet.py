@@ -308,7 +308,11 @@ REFUSED = {
     ),
     "rounded widths": (
         read(architecture="resnetv2_50", model_args={"channels": [100, 200, 400, 800]}),
-        "the stages have 100, 200, 400, 800 channels: only multiples of 32 are supported",
+        "the configuration has 100, 200, 400, 800 channels: only multiples of 32 are supported",
+    ),
+    "a rounded stem": (
+        write("timm resnetv2", stem_dim=12),
+        "the configuration has 12 channels: only multiples of 8 are supported",
     ),
     "another layer": (
         read(model_type="bit", layer_type="bottleneck"),
@@ -316,7 +320,8 @@ REFUSED = {
     ),
     "small images in timm": (
         write("timm resnetv2", stem_kernel=3),
-        "the configuration has stem_kernel=3: only 7 is supported",
+        "timm only has ResNets of stem_kernel=7, stem_stride=2, early_stride=False and a pool: "
+        "save this one in form='wirework'",
     ),
     "other depths in timm": (
         write("timm resnetv2", depths=(1, 1, 1, 1), groups=32, standardise=True, pool="max zeros"),

@@ -296,6 +296,15 @@ class TestTraining:
         assert all(parameter.grad.any() for parameter in model.parameters())
 
 
+def test_our_own_format_keeps_everything(tmp_path):
+    model = shake(Swin(replace(TINY, image_size=(22, 16), window=(4, 3), padding="last", absolute_positions=True)))
+    model.save_pretrained(tmp_path, form="wirework")
+    again = Swin.from_pretrained(tmp_path)
+    assert again.config == model.config
+    images = random_images(model.config)
+    assert torch.equal(again(images), model(images))
+
+
 class TestCompiled:
     def test_in_one_graph(self):
         model = shake(Swin(replace(TINY, image_size=22)))

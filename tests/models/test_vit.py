@@ -1,4 +1,4 @@
-"""The vision transformer against Hugging Face's ViT, DeiT and DINOv2 and against timm's, and careless versions' faults."""
+"""The vision transformer against Hugging Face's ViT, DeiT and DINOv2 and timm's, and the faults of careless versions."""
 
 import json
 from dataclasses import replace

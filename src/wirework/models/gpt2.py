@@ -73,23 +73,6 @@ class GPT2(LanguageModel[GPT2Config]):
         self.norm = wn.Norm("... [d]", epsilon=config.epsilon, d=config.dim)
         self.reset_parameters()
 
-    def forward(
-        self,
-        tokens: Tensor,
-        mask: wn.Mask | Tensor | None = None,
-        positions: Tensor | None = None,
-        caches: Sequence[Cache] | None = None,
-    ) -> Tensor:
-        """Logits.
-
-        Args:
-            tokens: `b t`.
-            mask: which tokens are seen, besides the causal mask: `padding(booleans b t)`, or booleans `b q k`.
-            positions: of the tokens, `t` or `b t`; `None`: they follow those in the caches.
-            caches: of `model.caches()`: what earlier tokens left, and these will leave.
-        """
-        return self.tokens.logits(self.features(tokens, mask, positions, caches))
-
     def features(
         self,
         tokens: Tensor,
@@ -104,6 +87,10 @@ class GPT2(LanguageModel[GPT2Config]):
         for i, block in enumerate(self.blocks):
             x = block(x, mask, None if caches is None else caches[i])
         return self.norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """How much last states are like each token's vector: `... d -> ... v`."""
+        return self.tokens.logits(x)
 
     def reset_parameters(self) -> None:
         """Draw all weights anew; those that end a residual branch smaller, the deeper the model is."""

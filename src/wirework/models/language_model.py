@@ -97,6 +97,28 @@ class LanguageModel(Model[C]):
         positions: Tensor | None = None,
         caches: Sequence[Cache] | None = None,
     ) -> Tensor:
+        """Logits.
+
+        Args:
+            tokens: `b t`.
+            mask: which tokens are seen, besides the causal mask: `padding(booleans b t)`, or booleans `b q k`.
+            positions: of the tokens, `t` or `b t`; `None`: they follow those in the caches.
+            caches: of `model.caches()`: what earlier tokens left, and these will leave.
+        """
+        return self.logits(self.features(tokens, mask, positions, caches))
+
+    def features(
+        self,
+        tokens: Tensor,
+        mask: wn.Mask | Tensor | None = None,
+        positions: Tensor | None = None,
+        caches: Sequence[Cache] | None = None,
+    ) -> Tensor:
+        """The last state of each token: `b t -> b t d`. Arguments as for a call."""
+        raise NotImplementedError
+
+    def logits(self, x: Tensor) -> Tensor:
+        """How likely each token is to follow, from last states: `... d -> ... v`."""
         raise NotImplementedError
 
     def loss(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
@@ -168,4 +190,4 @@ class LanguageModel(Model[C]):
 
     def next_logits(self, tokens: Tensor, caches: Sequence[Cache]) -> Tensor:
         """The logits of the token after the last: `b t -> b v`."""
-        return self(tokens, caches=caches)[:, -1]
+        return self.logits(self.features(tokens, caches=caches)[:, -1])

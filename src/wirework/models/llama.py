@@ -161,23 +161,6 @@ class Llama(LanguageModel[LlamaConfig]):
         self.head = None if config.tied else wn.Linear("... [d -> v]", bias=False, d=d, v=v)
         self.reset_parameters()
 
-    def forward(
-        self,
-        tokens: Tensor,
-        mask: wn.Mask | Tensor | None = None,
-        positions: Tensor | None = None,
-        caches: Sequence[Cache] | None = None,
-    ) -> Tensor:
-        """Logits.
-
-        Args:
-            tokens: `b t`.
-            mask: which tokens are seen, besides the causal mask: `padding(booleans b t)`, or booleans `b q k`.
-            positions: of the tokens, `t` or `b t`; `None`: they follow those in the caches.
-            caches: of `model.caches()`: what earlier tokens left, and these will leave.
-        """
-        return self.logits(self.features(tokens, mask, positions, caches))
-
     def features(
         self,
         tokens: Tensor,
@@ -198,10 +181,6 @@ class Llama(LanguageModel[LlamaConfig]):
     def logits(self, x: Tensor) -> Tensor:
         """How likely each token is to follow, from last states: `... d -> ... v`."""
         return self.tokens.logits(x) if self.head is None else self.head(x)
-
-    def next_logits(self, tokens: Tensor, caches: Sequence[Cache]) -> Tensor:
-        """The logits of the token after the last: `b t -> b v`."""
-        return self.logits(self.features(tokens, caches=caches)[:, -1])
 
     def caches(self, max_length: int | None = None) -> list[Cache]:
         """An empty cache for each block.

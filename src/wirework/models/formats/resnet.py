@@ -13,13 +13,19 @@ from wirework.models.formats.reading import refuse
 BIG_TRANSFER = {"pool": "max zeros", "standardise": True}  # and group norm
 
 
-def whole_quarters(dims: Sequence[int]) -> tuple[int, ...]:
-    """Channels of stages. Others round a quarter of them to a multiple of 8, and we do not."""
-    if any(dim % 32 for dim in dims):
-        raise CheckpointError(
-            f"the stages have {', '.join(map(str, dims))} channels: only multiples of 32 are supported"
-        )
+def multiples(divisor: int, dims: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of channels. Others round them, and a quarter of them inside units, to multiples of 8; we do not."""
+    if any(dim % divisor for dim in dims):
+        found = ", ".join(map(str, dims))
+        raise CheckpointError(f"the configuration has {found} channels: only multiples of {divisor} are supported")
     return tuple(dims)
+
+
+def for_large_images(config: Any, project: str) -> None:
+    """Refuse a model that begins or shrinks the image otherwise than those of other projects."""
+    if (config.stem_kernel, config.stem_stride, config.early_stride) != (7, 2, False) or config.pool == "none":
+        ours = "stem_kernel=7, stem_stride=2, early_stride=False and a pool"
+        raise CheckpointError(f"{project} only has ResNets of {ours}: save this one in form='wirework'")
 
 
 # -- timm. An architecture has a name, from which arguments differ ------------------------------------------------
@@ -64,7 +70,8 @@ def read_timm(written: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a ResNetConfig."""
     sizes, factor, bit = usual(written["architecture"].partition(".")[0])
     pretrained = written.get("pretrained_cfg", written)  # older files have it alone
-    images = {"in_chans": pretrained.get("input_size", (3,))[0], "num_classes": pretrained.get("num_classes", 1000)}
+    classes = written.get("num_classes", pretrained.get("num_classes", 1000))
+    images = {"in_chans": pretrained.get("input_size", (3,))[0], "num_classes": classes}
     arguments = {**sizes, **images, **written.get("model_args", {})}
     refuse(arguments, output_stride=32, global_pool="avg", drop_rate=0.0, bottle_ratio=0.25)
     refuse(arguments, stem_type="fixed" if bit else "", avg_down=False, preact=True, basic=False)
@@ -73,8 +80,8 @@ def read_timm(written: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         "channels": arguments["in_chans"],
         "classes": arguments["num_classes"],
-        "stem_dim": factor * arguments["stem_chs"],
-        "dims": whole_quarters([factor * dim for dim in arguments["channels"]]),
+        "stem_dim": multiples(8, [factor * arguments["stem_chs"]])[0],
+        "dims": multiples(32, [factor * dim for dim in arguments["channels"]]),
         "depths": tuple(arguments["layers"]),
         "drop_path": arguments.get("drop_path_rate", 0.0),
     }
@@ -83,10 +90,11 @@ def read_timm(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_timm(config: Any) -> dict[str, Any]:
     """What timm reads."""
-    refuse(vars(config), stem_kernel=7, stem_stride=2, early_stride=False)
+    for_large_images(config, "timm")
     bit = config.groups > 0
     refuse(vars(config), **({"groups": 32, **BIG_TRANSFER} if bit else {"pool": "max", "standardise": False}))
-    whole_quarters(config.dims)
+    multiples(32, config.dims)
+    multiples(8, [config.stem_dim])
     found = {name: changes(name, config) for name in ARCHITECTURES if name.endswith("_bit") == bit}
     possible = {name: changed for name, changed in found.items() if changed is not None}
     if not possible:
@@ -136,7 +144,7 @@ def read_bit(written: Mapping[str, Any]) -> dict[str, Any]:
         "channels": written.get("num_channels", 3),
         "classes": written.get("num_labels", 2) if labels is None else len(labels),
         "stem_dim": written.get("embedding_size", 64),
-        "dims": whole_quarters(written.get("hidden_sizes", (256, 512, 1024, 2048))),
+        "dims": multiples(32, written.get("hidden_sizes", (256, 512, 1024, 2048))),
         "depths": tuple(written.get("depths", (3, 4, 6, 3))),
         "groups": written.get("num_groups", 32),
         "drop_path": written.get("drop_path_rate", 0.0),
@@ -146,7 +154,8 @@ def read_bit(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_bit(config: Any) -> dict[str, Any]:
     """What transformers reads."""
-    refuse(vars(config), stem_kernel=7, stem_stride=2, early_stride=False, **BIG_TRANSFER)
+    for_large_images(config, "transformers")
+    refuse(vars(config), **BIG_TRANSFER)
     if not config.groups:
         raise CheckpointError("transformers has no Big Transfer with batch norm")
     return {
@@ -156,7 +165,7 @@ def write_bit(config: Any) -> dict[str, Any]:
         "id2label": {str(i): f"LABEL_{i}" for i in range(config.classes)},
         "label2id": {f"LABEL_{i}": i for i in range(config.classes)},
         "embedding_size": config.stem_dim,
-        "hidden_sizes": list(whole_quarters(config.dims)),
+        "hidden_sizes": list(multiples(32, config.dims)),
         "depths": list(config.depths),
         "num_groups": config.groups,
         "drop_path_rate": config.drop_path,
