@@ -1,4 +1,4 @@
-"""The vision transformer against Hugging Face's ViT, DeiT and DINOv2 and timm's, and the faults of careless versions."""
+"""The vision transformer against those of Hugging Face and timm: ViT, DeiT, DINOv2; and careless faults."""
 
 import json
 from dataclasses import replace
