@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -60,7 +61,7 @@ class Model(nn.Module, Generic[C]):
     Attributes:
         config: its sizes and options.
         config_class: what `config` is an instance of.
-        formats: of the checkpoints of other projects that it can be. It is saved in the first.
+        formats: of the checkpoints of other projects that it can be. It is saved in the first that can express it.
     """
 
     config: C
@@ -127,30 +128,38 @@ class Model(nn.Module, Generic[C]):
         """Write a folder with a `config.json` and safetensors files.
 
         Args:
-            form: the name of one of `formats`, or "wirework" for our own names; `None`: the first of `formats`.
+            form: the name of one of `formats`, or "wirework" for our own; `None`: the first of `formats` that can
+                express the configuration, or else our own.
             shard_size: bytes in one file at most.
 
         Raises:
-            CheckpointError: if the format cannot express the configuration.
+            CheckpointError: if the format that was asked for cannot express the configuration.
         """
+        chosen, written = self.expressed() if form is None else self.expressed_in(self.format_called(form))
         state = self.state_dict()
-        chosen = self.format_called(form)
-        if chosen is None:
-            written = self.native_config()
-        else:
-            written, state = chosen.write(self.config), chosen.to_theirs(state, self.config)
+        if chosen is not None:
+            state = chosen.to_theirs(state, self.config)
         checkpoint.write_weights(Path(folder), state, shard_size)
         checkpoint.write_config(Path(folder), written)
+
+    def expressed(self) -> tuple[Format | None, dict[str, Any]]:
+        """The first format that can express the configuration, with its `config.json`; `None` is ours."""
+        for form in self.formats:
+            with contextlib.suppress(CheckpointError):
+                return self.expressed_in(form)
+        return self.expressed_in(None)
+
+    def expressed_in(self, form: Format | None) -> tuple[Format | None, dict[str, Any]]:
+        """A format, with its `config.json`."""
+        return form, self.native_config() if form is None else form.write(self.config)
 
     def native_config(self) -> dict[str, Any]:
         """The `config.json` of our own format."""
         return {NATIVE: type(self).__name__, **asdict(self.config)}
 
     @classmethod
-    def format_called(cls, name: str | None) -> Format | None:
+    def format_called(cls, name: str) -> Format | None:
         """A format by name; `None` is ours."""
-        if name is None:
-            return cls.formats[0] if cls.formats else None
         if name == NATIVE:
             return None
         known = {form.name: form for form in cls.formats}

@@ -21,7 +21,7 @@ import wirework.nn.torch as wn
 from wirework.checkpoint import Format
 from wirework.errors import AxisSizeError, RankError, SemanticError, did_you_mean
 from wirework.models.formats.unet import FORMATS
-from wirework.models.model import NATIVE, Config, Model
+from wirework.models.model import Config, Model
 from wirework.models.resampling import resample
 
 ACTIVATIONS: dict[str, Callable[[UNetConfig], nn.Module]] = {
@@ -235,10 +235,9 @@ class UNet(Model[UNetConfig]):
         logits = self(images)
         return logits.sigmoid() if self.config.classes == 1 else logits.softmax(1)
 
-    @classmethod
-    def format_called(cls, name: str | None) -> Format | None:
-        """A format by name; without one ours, because no other has all options."""
-        return super().format_called(name or NATIVE)
+    def expressed(self) -> tuple[Format | None, dict[str, Any]]:
+        """Our own format, because no other has all options."""
+        return self.expressed_in(None)
 
 
 def convolutions(config: UNetConfig, c: int, d: int, count: int) -> nn.Sequential:

@@ -29,14 +29,18 @@ DIGITS = Options(
     epochs=30, batch_size=48, learning_rate=4e-3, label_smoothing=0.1, distortion="bend", threads=1
 )  # one thread: the tensors are too small for more, and sums do not depend on the machine
 CLOTHES = Options(epochs=2, batch_size=128, learning_rate=2e-3, label_smoothing=0.05)
-VERSE = Options(epochs=5, steps=150, batch_size=32, learning_rate=2e-3, weight_decay=0.1)
+VERSE = Options(epochs=5, steps=200, batch_size=8, learning_rate=4e-3, weight_decay=0.1)
 
 RECIPES = {
     ("vit", "digits"): Recipe("digits", {}, DIGITS),
     ("vit", "fashion-mnist"): Recipe(
         "digits", {"patch_size": 4, "dim": 96, "depth": 4, "heads": 4, "mlp_dim": 192}, CLOTHES
     ),
+    ("resnet", "fashion-mnist"): Recipe(
+        "fashion", {}, Options(epochs=1, batch_size=64, learning_rate=0.01, channels_last=True)
+    ),
     ("gpt2", "shakespeare"): Recipe("characters", {}, VERSE),
+    ("llama", "shakespeare"): Recipe("characters", {}, VERSE),
 }
 
 
