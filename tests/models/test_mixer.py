@@ -195,7 +195,7 @@ class TestWhatItCannotBe:
 
     def test_for_timm(self, tmp_path):
         with pytest.raises(CheckpointError) as caught:
-            Mixer(TINY).save_pretrained(tmp_path)
+            Mixer(TINY).save_pretrained(tmp_path, form="timm mixer")
         assert str(caught.value) == (
             "timm has no MLP-Mixer of dim=12, depth=2, patch_size=4: "
             "only of (dim, depth)=(512, 8), (768, 12) or (1024, 24) and patch_size=16 or 32"

@@ -347,13 +347,14 @@ def test_what_it_cannot_be(transformers, timm, tmp_path):
 
 def test_what_others_cannot_be(tmp_path):
     with pytest.raises(CheckpointError) as caught:
-        ViT(replace(TINY, pooling="mean")).save_pretrained(tmp_path)
+        ViT(replace(TINY, pooling="mean")).save_pretrained(tmp_path, form="Hugging Face vit")
     assert str(caught.value) == "the configuration has pooling='mean': only 'class' is supported"
     with pytest.raises(CheckpointError) as caught:
         ViT(replace(TINY, epsilon=1e-5)).save_pretrained(tmp_path, form="timm vit")
     assert str(caught.value) == "the configuration has epsilon=1e-05: only 1e-06 is supported"
     with pytest.raises(CheckpointError) as caught:
-        ViT(replace(TINY, mlp_dim=33, layer_scale=0.1, pooling="class and mean")).save_pretrained(tmp_path)
+        model = ViT(replace(TINY, mlp_dim=33, layer_scale=0.1, pooling="class and mean"))
+        model.save_pretrained(tmp_path, form="Hugging Face vit")
     assert str(caught.value) == "Hugging Face's Dinov2 has no mlp_dim=33 for dim=16"
 
 
