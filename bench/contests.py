@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import peers
+import torchvision_operators  # noqa: F401 (before transformers imports torchvision, where that is installed)
 import wirework.nn.torch as wn
 
 Maker = Callable[[], "Contest"]
@@ -162,6 +163,7 @@ def hugging_face(c: int, h: int) -> dict[str, nn.Module]:
     """Hugging Face's attention of Llama, if it is installed."""
     try:
         from transformers.models.llama.modeling_llama import LlamaAttention, LlamaConfig
+
     except ImportError:
         return {}
 

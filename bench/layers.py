@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 os.environ["KINETO_LOG_LEVEL"] = "99"  # the profiler, which counts memory, would print two lines for each run
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 import torch

@@ -117,7 +117,11 @@ class StaticCache(Cache):
 
     def positions(self, queries: int, like: Tensor) -> Tensor:
         self.follow(like)
-        return self.count(queries) + self.length
+        return self.free(queries).clone() if queries == 1 else self.free(queries)
+
+    def free(self, queries: int) -> Tensor:
+        """The places of the next tokens. That of one is a view of `length`, and moves with it."""
+        return self.length.view(1) if queries == 1 else self.count(queries) + self.length
 
     def count(self, stop: int) -> Tensor:
         """0, 1, 2 ..., without making them anew where the slots have them."""
@@ -138,20 +142,21 @@ class StaticCache(Cache):
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         kept_k, kept_v = self.allocate(k, v)
-        self.check_room(k.shape[2])
-        slots = self.count(k.shape[2]) + self.length
-        kept_k.index_copy_(2, slots, k)
-        kept_v.index_copy_(2, slots, v)
+        slots = self.free(k.shape[2])
+        try:
+            kept_k.index_copy_(2, slots, k)
+            kept_v.index_copy_(2, slots, v)
+        except (IndexError, RuntimeError) as error:
+            raise self.overflow(k.shape[2]) or error from None
         self.length += k.shape[2]
         return kept_k, kept_v
 
-    def check_room(self, more: int) -> None:
-        """Refuse more tokens than fit, where the number of those kept can be read without waiting."""
-        if self.length.device.type != "cpu" or torch.compiler.is_compiling():
-            return
+    def overflow(self, more: int) -> AxisSizeError | None:
+        """The error for more tokens than fit, if that is what they are."""
         length = int(self.length)
-        if length + more > self.max_length:
-            raise AxisSizeError(f"{more} more tokens do not fit into {self}, which has {length}")
+        if length + more <= self.max_length:
+            return None
+        return AxisSizeError(f"{more} more tokens do not fit into {self}, which has {length}")
 
     def reset(self) -> None:
         """Forget everything; the tensors stay."""
@@ -184,10 +189,9 @@ class SlidingCache(StaticCache):
         kept_k, kept_v = self.allocate(k, v)
         queries, last = k.shape[2], min(k.shape[2], self.capacity)
         met = None if queries == 1 else (torch.cat([kept_k, k], 2), torch.cat([kept_v, v], 2))
-        slots = self.count(queries)
+        slots = self.free(queries) % self.capacity
         if last < queries:
             slots, k, v = slots[-last:], k[:, :, -last:], v[:, :, -last:]
-        slots = (slots + self.length) % self.capacity
         kept_k.index_copy_(2, slots, k)
         kept_v.index_copy_(2, slots, v)
         self.length += queries
