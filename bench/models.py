@@ -62,6 +62,7 @@ def hugging_face(kind: str, config: Any, ours: type[Model], field: str = "logits
     """A model of transformers with its fused attention, and ours with its weights."""
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     peer = getattr(transformers, kind)._from_config(config, attn_implementation="sdpa").eval()
     with tempfile.TemporaryDirectory() as folder:
         peer.save_pretrained(folder)
