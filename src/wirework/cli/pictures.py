@@ -87,8 +87,7 @@ def draw_predictions(model: nn.Module, task: ImageTask, path: Path, columns: int
     cells = figure.subplots(rows, columns)
     for place, index in enumerate(chosen):
         row, column = divmod(place, columns)
-        image = torch.from_numpy(task.data.test_images[index]).float() / task.data.full
-        ink = image.mean(0)
+        ink = torch.tensor(task.data.test_images[index]).float().mean(0) / task.data.full
         draw_image(cells[rows // 2 * row, column], ink, probabilities[index], int(labels[index]), task.data.classes)
         if maps is not None:
             draw_attention(cells[2 * row + 1, column], ink, maps[place])

@@ -12,6 +12,7 @@ from torch import nn
 import wirework as ww
 from wirework.checkpoint.files import WEIGHTS, write_atomically, write_json
 from wirework.cli import pictures
+from wirework.errors import counted
 from wirework.models.catalogue import from_pretrained
 from wirework.models.language_model import LanguageModel, Sampling
 from wirework.models.model import NATIVE
@@ -36,7 +37,7 @@ def headline(run: Run) -> str:
     together = f", {trainer.processes.count} processes" if trainer.processes.count > 1 else ""
     return (
         f"{run.config[NATIVE]} with {count:,} parameters on {run.data.title}\n"
-        f"{options.epochs} epochs of {trainer.steps} steps of {options.batch_size}{begun}, "
+        f"{counted(options.epochs, 'epoch')} of {counted(trainer.steps, 'step')} of {options.batch_size}{begun}, "
         f"seed {options.seed}{together}"
     )
 

@@ -34,7 +34,7 @@ VERSE = Options(epochs=5, steps=200, batch_size=8, learning_rate=4e-3, weight_de
 RECIPES = {
     ("vit", "digits"): Recipe("digits", {}, DIGITS),
     ("vit", "fashion-mnist"): Recipe(
-        "digits", {"patch_size": 4, "dim": 96, "depth": 4, "heads": 4, "mlp_dim": 192}, CLOTHES
+        "digits", {"patch_size": 7}, Options(epochs=2, batch_size=64, learning_rate=3e-3, label_smoothing=0.05)
     ),
     ("resnet", "fashion-mnist"): Recipe(
         "fashion", {}, Options(epochs=1, batch_size=64, learning_rate=0.01, channels_last=True)

@@ -22,6 +22,8 @@ from wirework.training.recipes import recipe
 from wirework.training.tasks import ImageTask, Task, TextTask
 from wirework.training.trainer import Progress, Record, Trainer
 
+ALL_THREADS = torch.get_num_threads()  # as many as torch has found to be right, before a run chooses its own number
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -110,8 +112,7 @@ def prepare(
         DataError: if the data cannot be had.
         SemanticError: if the model is not made for them, or a size is impossible.
     """
-    if plan.options.threads:
-        torch.set_num_threads(plan.options.threads)
+    torch.set_num_threads(plan.options.threads or ALL_THREADS)
     data = load(plan.data, tell)
     learns = CATALOGUE[plan.model].learns
     if isinstance(data, ImageData) != (learns == "images"):
