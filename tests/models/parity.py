@@ -30,7 +30,7 @@ def close(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * max(1.0, theirs.detach().abs().max().item()))
 
 
-def same_gradients(ours: Model, theirs: nn.Module, folder: Path, tolerance: float = 1e-4) -> None:
+def same_gradients(ours: Model, theirs: nn.Module, folder: Path, tolerance: float = TOLERANCE) -> None:
     """Compare the gradients of all weights under the names that the reference saves.
 
     Call it after `backward` on both. The reference is made to save its gradients in place of its weights.
