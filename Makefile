@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo     train a small vision transformer on real digits (about a minute)"
+	@echo "make demo     train a vision transformer on real digits and a GPT on Shakespeare (two minutes)"
 	@echo "make test     run the tests"
 	@echo "make check    ruff and pyright"
 	@echo "make format   let ruff rewrite what it can"
