@@ -156,3 +156,17 @@ def test_parameters_that_are_distributed(mesh, name, placement):
     expected.square().sum().backward()
     for mine, other in zip(distributed.parameters(), layer.parameters(), strict=True):
         torch.testing.assert_close(whole(mine.grad), other.grad)
+
+
+def test_made_on_meta_sharded_and_drawn(mesh):
+    """The numbers are those that a model gets that was never sharded."""
+    with torch.device("meta"):
+        sharded = wn.Linear("... [c -> d]", c=6, d=4)
+    fully_shard(sharded, mesh=mesh)
+    sharded.to_empty(device="cpu")
+    plain = wn.Linear("... [c -> d]", c=6, d=4)
+    for layer in (sharded, plain):
+        torch.manual_seed(3)
+        layer.reset_parameters()
+    assert isinstance(sharded.weight, DTensor)
+    assert torch.equal(sharded.weight.full_tensor(), plain.weight)

@@ -69,7 +69,8 @@ class Layer(nn.Module):
         with torch.no_grad():
             for name, start in self.definition.starts(arrays=arrays).items():
                 array = arrays[name]
-                array.copy_(draw(start.initialiser, start.shape, draw_seed(), array.device, array.dtype))
+                drawn = draw(start.initialiser, start.shape, draw_seed(), array.device, array.dtype)
+                array.copy_(placed_like(array, drawn))
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         names = [*self.definition.parameters, *self.definition.buffers]
@@ -92,6 +93,16 @@ class Layer(nn.Module):
 
     def extra_repr(self) -> str:
         return self.definition.summary
+
+
+def placed_like(array: Tensor, whole: Tensor) -> Tensor:
+    """A tensor as one that processes hold a part of each, if `array` is one."""
+    if not hasattr(array, "placements"):
+        return whole
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(array, DTensor)
+    return distribute_tensor(whole, array.device_mesh, array.placements)
 
 
 def build(model: Module, inputs: Mapping[str, Spec]) -> Module:
