@@ -47,6 +47,6 @@ def same_gradients(ours: Model, theirs: nn.Module, folder: Path, tolerance: floa
     state = {name: array.detach() for name, array in ours.state_dict().items()}
     state |= {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in ours.named_parameters()}
     found = form.to_theirs(state, ours.config)
-    for name in expected.keys() & found.keys():
-        close(found[name], expected[name], tolerance)
-    assert expected.keys() & found.keys()
+    assert found.keys() <= expected.keys()
+    for name, gradient in found.items():
+        close(gradient, expected[name], tolerance)
