@@ -50,3 +50,14 @@ def same_gradients(ours: Model, theirs: nn.Module, folder: Path, tolerance: floa
     assert found.keys() <= expected.keys()
     for name, gradient in found.items():
         close(gradient, expected[name], tolerance)
+
+
+def same_gradients_as_timm(ours: Model, theirs: nn.Module, images: Tensor, form: str) -> None:
+    """Compare the gradients of all weights with those of a model whose names in memory are those on disk."""
+    ours(images).square().sum().backward()
+    theirs(images).square().sum().backward()
+    gradients = {name: parameter.grad for name, parameter in ours.named_parameters()}
+    found = ours.format_called(form).to_theirs(gradients, ours.config)
+    for name, parameter in theirs.named_parameters():
+        close(found.pop(name), parameter.grad)
+    assert not found

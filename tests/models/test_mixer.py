@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from models.parity import close, shake
+from models.parity import close, same_gradients_as_timm, shake
 from wirework.errors import AxisSizeError, CheckpointError, SemanticError
 from wirework.models.mixer import Mixer, MixerConfig
 
@@ -50,13 +50,7 @@ class TestTimm:
     def test_gradients(self, pair):
         model, reference = pair
         images = random_images(model.config)
-        model(images).square().sum().backward()
-        reference(images).square().sum().backward()
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-        found = Mixer.format_called("timm mixer").to_theirs(gradients, model.config)
-        for name, parameter in reference.named_parameters():
-            close(found.pop(name), parameter.grad)
-        assert not found
+        same_gradients_as_timm(model, reference, images, "timm mixer")
 
 
 class TestTimmFolders:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.parity import close, same_gradients, shake
+from models.parity import close, same_gradients, same_gradients_as_timm, shake
 from wirework.errors import AxisSizeError, CheckpointError, SemanticError
 from wirework.models.vit import ViT, ViTConfig
 
@@ -170,13 +170,7 @@ class TestTimm:
 
     def test_gradients(self, model, reference):
         images = random_images(model.config)
-        model(images).square().sum().backward()
-        reference(images).square().sum().backward()
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-        found = ViT.format_called("timm vit").to_theirs(gradients, model.config)
-        for name, parameter in reference.named_parameters():
-            close(found.pop(name), parameter.grad)
-        assert not found
+        same_gradients_as_timm(model, reference, images, "timm vit")
 
     def test_what_is_saved_is_read_by_timm(self, model, reference, timm, tmp_path):
         model.save_pretrained(tmp_path / "saved", form="timm vit")
