@@ -106,7 +106,7 @@ def contests() -> Iterator[tuple[str, Callable[[], Contest]]]:
     vit = {"image_size": 224, "patch_size": 16, "num_labels": 1000}
     makers = {
         "GPT-2 124M, 1x256": lambda: Contest(hugging_face("GPT2LMHeadModel", hf.GPT2Config(), GPT2), (tokens(1, 256),)),
-        "Llama 114M, 1x256": lambda: Contest(
+        "Llama 124M, 1x256": lambda: Contest(
             hugging_face("LlamaForCausalLM", hf.LlamaConfig(**small_llama), Llama), (tokens(1, 256),)
         ),
         "BERT-base, 1x128": lambda: Contest(hugging_face("BertForMaskedLM", hf.BertConfig(), BERT), (tokens(1, 128),)),
