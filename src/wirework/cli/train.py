@@ -116,11 +116,13 @@ def train_model(
     with joined(place) as processes:
         if state is not None and not resume and not processes.rank:
             note_lost_progress(folder, state)
-        work(plan, place, processes, folder, state if resume else None)
+        finished = work(plan, place, processes, folder, state if resume else None)
+    if not finished:
+        raise typer.Exit(130)
 
 
-def work(plan: Plan, device: torch.device, processes: Processes, folder: Path, state: Mapping[str, Any] | None) -> None:
-    """Put a run together, go through it, and write its results."""
+def work(plan: Plan, device: torch.device, processes: Processes, folder: Path, state: Mapping[str, Any] | None) -> bool:
+    """Put a run together, go through it, and write its results. Whether the end was reached."""
     from wirework.cli import results
     from wirework.cli.notes import note
     from wirework.training.run import prepare
@@ -128,14 +130,14 @@ def work(plan: Plan, device: torch.device, processes: Processes, folder: Path, s
     run = prepare(plan, device, processes, state, tell=note)
     if not processes.rank:
         print(results.headline(run), flush=True)
-    if not go(run, folder):
-        if not processes.rank:
-            print(f"Stopped after epoch {run.trainer.epoch} of {plan.options.epochs}. Go on with:")
-            print(f"  wirework train {plan.model} --data {plan.data} --out {folder} --resume")
-        raise typer.Exit(130)
-    if not processes.rank:
+    finished = go(run, folder)
+    if finished and not processes.rank:
         results.write(folder, run)
         results.announce(folder, run)
+    elif not processes.rank:
+        print(f"Stopped after epoch {run.trainer.epoch} of {plan.options.epochs}. Go on with:")
+        print(f"  wirework train {plan.model} --data {plan.data} --out {folder} --resume")
+    return finished
 
 
 def go(run: Run, folder: Path) -> bool:

@@ -113,12 +113,16 @@ def part(value: Any, like: Tensor) -> Any:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """The group that torchrun has started this process in, or this process alone."""
+    """The group that torchrun has started this process in, or this process alone.
+
+    All leave together: a process that ends while gloo's threads still hold tensors of its last exchange is aborted.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
         return
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Group(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        torch.distributed.barrier()
     finally:
         torch.distributed.destroy_process_group()
