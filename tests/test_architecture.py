@@ -51,10 +51,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "solving": (*ENGINE_AND_BELOW, *PUBLIC),
     "typed_functions": (*ENGINE_AND_BELOW, *PUBLIC),
     "explaining": (*ENGINE_AND_BELOW, *PUBLIC),
-    "circuit": (*ENGINE_AND_BELOW, *PUBLIC),
-    "diagram": (*ENGINE_AND_BELOW, *PUBLIC, "circuit"),
-    "cost": (*ENGINE_AND_BELOW, *PUBLIC, "circuit"),
-    PACKAGE: (*ENGINE_AND_BELOW, *PUBLIC, "circuit", "diagram", "cost"),
+    "polynomial": (),
+    "circuit": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial"),
+    "diagram": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit"),
+    "cost": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit"),
+    PACKAGE: (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit", "diagram", "cost"),
     "nn": ("errors", "notation", "engine", *PUBLIC, PACKAGE),
     "checkpoint": ("errors", *PUBLIC, PACKAGE),
     "models": ("errors", *PUBLIC, PACKAGE, "nn", "checkpoint"),
@@ -69,6 +70,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # Rows as above; what has no row may import numpy.
 WHILE_LOADING: dict[str, tuple[str, ...]] = {
     "notation": (),
+    "polynomial": (),
     "backends.torch": ("numpy", "torch"),
     "backends.jax": ("numpy", "jax"),
     **{f"nn.{framework}": ("*",) for framework in ("torch", "flax", "linen", "haiku", "equinox", "keras")},

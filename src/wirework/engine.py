@@ -108,12 +108,16 @@ def slow(
     """Sort the arguments, find or make the program, have it kept, run it, and explain what goes wrong."""
     from wirework.program import explain_failure, prepare, program_for
 
+    if (observer := observed.by) is not None:
+        with observing(None):
+            return observer(operation, expression, arrays, keywords)
     prepared = prepare(operation, expression, arrays, keywords)
     with lock:
         program = program_for(prepared)
         for recorder in recorders:
             recorder[program.operation.name, expression] = program.source
-        keep(program, prepared, keywords)
+        if not observers:
+            keep(program, prepared, keywords)
     try:
         return program.function(*prepared.arrays, *prepared.values)
     except Exception as error:
@@ -172,18 +176,57 @@ def flag(variants: dict[bool, Callable[..., Any]]) -> Callable[..., Any]:
     return choose
 
 
+def forget_programs() -> None:
+    """Let the next call of every kind come through `slow`."""
+    for programs in (*tables, *(each.programs for each in applied)):
+        programs.clear()
+
+
 @contextlib.contextmanager
 def record_sources() -> Iterator[dict[tuple[str, str], str]]:
     """Collect the source of every program used inside, by operation and expression."""
     recorder: dict[tuple[str, str], str] = {}
     with lock:
-        for programs in (*tables, *(each.programs for each in applied)):
-            programs.clear()
+        forget_programs()
         recorders.append(recorder)
     try:
         yield recorder
     finally:
         recorders.remove(recorder)
+
+
+class Observer(Protocol):
+    """What is called instead of an operation: as `slow`. Inside it operations are themselves again."""
+
+    def __call__(
+        self, operation: str | Operation, expression: str, arrays: tuple[Any, ...], keywords: dict[str, Any], /
+    ) -> Any: ...
+
+
+class Observed(threading.local):
+    """Who observes the operations of this thread."""
+
+    by: Observer | None = None
+
+
+observed = Observed()
+observers: list[Observer] = []  # of all threads: while there is one no program is kept, so that every call is slow
+
+
+@contextlib.contextmanager
+def observing(by: Observer | None) -> Iterator[None]:
+    """Give every operation that this thread calls inside to an observer."""
+    before, observed.by = observed.by, by
+    if by is not None:
+        with lock:
+            observers.append(by)
+            forget_programs()
+    try:
+        yield
+    finally:
+        observed.by = before
+        if by is not None:
+            observers.remove(by)
 
 
 # -- in layers -------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What a circuit costs, in formulas over the names of its axes."""
