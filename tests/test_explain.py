@@ -111,6 +111,12 @@ def test_as_data() -> None:
         "inputs": [[2, 3], [3, 4]],
         "outputs": [[2, 4]],
         "flops": {"formula": "2*a*b*c", "value": 48},
+        "costs": {
+            "contraction": {"formula": "2*a*b*c", "value": 48},
+            "other": {"formula": "0", "value": 0},
+            "multiply_adds": 24,
+            "bytes": 4 * (6 + 12 + 8),
+        },
     }
 
 

@@ -233,7 +233,7 @@ def observing(by: Observer | None) -> Iterator[None]:
 
 
 class Applied:
-    """An operation with its expression, sizes and options said once: a function of arrays alone, as layers need.
+    """An operation with its expression, sizes and options said once: a function of up to four arrays, as layers need.
 
     The look-up is by the first array's type and by ranks, and keywords take no part in it.
 
@@ -253,9 +253,11 @@ class Applied:
         self.programs: dict[Any, Callable[..., Any]] = {}
         applied.add(self)
 
-    def __call__(self, x: Any, y: Any = ABSENT, z: Any = ABSENT, /) -> Any:
+    def __call__(self, x: Any, y: Any = ABSENT, z: Any = ABSENT, w: Any = ABSENT, /) -> Any:
         try:
             if z is not ABSENT:
+                if w is not ABSENT:
+                    return self.programs[x.__class__, x.ndim, y.ndim, z.ndim, w.ndim](x, y, z, w)
                 return self.programs[x.__class__, x.ndim, y.ndim, z.ndim](x, y, z)
             if y is not ABSENT:
                 return self.programs[x.__class__, x.ndim, y.ndim](x, y)
@@ -264,7 +266,7 @@ class Applied:
             if type(error).__module__.partition(".")[0] not in OURS:
                 raise
         try:
-            return self.slow(tuple([array for array in (x, y, z) if array is not ABSENT]))
+            return self.slow(tuple([array for array in (x, y, z, w) if array is not ABSENT]))
         except WireworkError as error:
             problem = error.with_traceback(None)
         raise problem

@@ -16,6 +16,7 @@ from wirework.notation import Array, Bound, Ellipsis, Shorthand, bracketed, cont
 from wirework.notation.names import shown as without_marks
 from wirework.notation.sizes import evaluate
 from wirework.operations import OPERATIONS, Call, Operation
+from wirework.operations.base import Count, added
 from wirework.program import Prepared, Program, prepare, program_for, solved_values
 
 BOLD, DIM, AXIS, CODE, RESET = "\033[1m", "\033[2m", "\033[36m", "\033[32m", "\033[0m"
@@ -112,6 +113,48 @@ def second_rank(operation: Operation, text: str) -> int:
     return plain_rank(expression.inputs[1].terms)
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What one call costs.
+
+    Attributes:
+        contraction, other: FLOPs in products that are summed, and all others, as formulas over axis names.
+        contraction_value, other_value: their values.
+        multiply_adds: how many multiplications the contraction has.
+        moved: bytes of the arrays that are read and of those that are written.
+    """
+
+    contraction: str
+    contraction_value: int
+    multiply_adds: int
+    other: str
+    other_value: int
+    moved: int
+
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        flops = self.contraction_value + self.other_value
+        found = []
+        if self.contraction != "0":
+            found.append(f"contraction  {self.contraction} = {self.contraction_value:,} FLOPs")
+            found[0] += f" = {self.multiply_adds:,} multiply-adds" if self.multiply_adds else ""
+        if self.other != "0":
+            found.append(f"{'other' if found else 'arithmetic':<11}  {self.other} = {self.other_value:,} FLOPs")
+        intensity = f", {flops / self.moved:.3g} FLOPs per byte" if flops and self.moved else ""
+        moves = f"moves        {self.moved:,} bytes{intensity}"
+        return [*(found or ["no arithmetic"]), moves]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "contraction": {"formula": self.contraction, "value": self.contraction_value},
+            "other": {"formula": self.other, "value": self.other_value},
+            "multiply_adds": self.multiply_adds,
+            "bytes": self.moved,
+        }
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What one call means. Print it, or take its parts.
@@ -126,6 +169,7 @@ class Explanation:
         inputs, outputs: shapes.
         flops: the number of arithmetic operations as a formula over axis names.
         flops_value: its value for these shapes.
+        costs: what they are made of, and the bytes that are moved.
     """
 
     operation: str
@@ -139,6 +183,7 @@ class Explanation:
     outputs: tuple[tuple[int, ...], ...]
     flops: str
     flops_value: int
+    costs: Costs
 
     def __str__(self) -> str:
         return self.text()
@@ -171,7 +216,7 @@ class Explanation:
             *(f"  {code}{line}{reset}" for line in self.source.splitlines()),
             "",
             f"{bold}costs{reset}",
-            f"  {self.flops} = {self.flops_value:,} FLOPs" if self.flops != "0" else "  no arithmetic",
+            *(f"  {line}" for line in self.costs.lines),
         ]
         return "\n".join(lines)
 
@@ -187,6 +232,7 @@ class Explanation:
             "inputs": [list(shape) for shape in self.inputs],
             "outputs": [list(shape) for shape in self.outputs],
             "flops": {"formula": self.flops, "value": self.flops_value},
+            "costs": self.costs.to_json(),
         }
 
 
@@ -229,7 +275,7 @@ def stand_in(shape: Sequence[int], coordinates: bool) -> Any:
     """An array of a shape, that takes no memory."""
     if not all(isinstance(length, int) and length >= 0 for length in shape):
         raise SemanticError(f"a shape is made of whole numbers from 0 on, unlike {tuple(shape)}")
-    return np.broadcast_to(np.zeros((), int) if coordinates else np.ones(()), tuple(shape))
+    return np.broadcast_to(np.zeros((), int) if coordinates else np.ones((), np.float32), tuple(shape))
 
 
 def explanation(program: Program, shown: Program, prepared: Prepared) -> Explanation:
@@ -246,7 +292,8 @@ def explanation(program: Program, shown: Program, prepared: Prepared) -> Explana
         for dim, length in zip(array.dims, shape, strict=False):
             if len(dim.leaves) == 1:
                 lengths.setdefault(dim.leaves[0].size, length)
-    cost = operation.flops(bound, prepared.call.options)
+    flops = operation.flops(bound, prepared.call.options)
+    both = added(*flops.contraction.items(), *flops.other.items())
     return Explanation(
         operation.name,
         operation.summary,
@@ -257,9 +304,27 @@ def explanation(program: Program, shown: Program, prepared: Prepared) -> Explana
         shown.backend.name,
         tuple(shapes),
         shapes_out,
-        formula(cost),
-        sum(factor * math.prod(lengths[name] for name in names) for names, factor in cost.items()),
+        formula(both),
+        number(both, lengths),
+        Costs(
+            formula(flops.contraction),
+            number(flops.contraction, lengths),
+            number(flops.multiplications, lengths),
+            formula(flops.other),
+            number(flops.other, lengths),
+            sum(map(size_in_bytes, (*prepared.arrays, *options_that_are_arrays(prepared), *results))),
+        ),
     )
+
+
+def options_that_are_arrays(prepared: Prepared) -> list[Any]:
+    """Arrays given by keyword."""
+    return [value for value in prepared.values if hasattr(value, "shape")]
+
+
+def size_in_bytes(array: Any) -> int:
+    """How many bytes the elements of an array are; none of a number."""
+    return math.prod(array.shape) * array.dtype.itemsize if hasattr(array, "dtype") else 0
 
 
 def full_text(bound: Bound) -> str:
@@ -283,7 +348,12 @@ def shown_axis(name: str) -> str:
     return name.split("@")[0].replace("...", "d").replace(".", "").replace("#", "_").replace("'", "_out")
 
 
-def formula(cost: Mapping[tuple[str, ...], int]) -> str:
+def number(cost: Count, lengths: Mapping[str, int]) -> int:
+    """The value of a polynomial."""
+    return sum(factor * math.prod(lengths[name] for name in names) for names, factor in cost.items())
+
+
+def formula(cost: Count) -> str:
     """A polynomial as text."""
     terms = []
     for names, factor in cost.items():

@@ -7,6 +7,7 @@ is the least that leads from one layout to another.
 Primitives, each printed by every backend (`backends/base.py` lists their arguments)::
 
     views         reshape permute expand unsqueeze squeeze diagonal narrow select (contiguous: a copy)
+    several       split unbind, and part: one of what these give
     joining       concat
     elementwise   add multiply ... where cast scale
     along axes    sum mean ... argmax softmax sort flip roll cumsum

@@ -73,6 +73,9 @@ class Backend:
     def diagonal(self, x: str, axis1: int, axis2: int) -> str:
         return f"{x}.diagonal(0, {axis1}, {axis2})"
 
+    def part(self, pieces: str, number: int) -> str:
+        return f"{pieces}[{number}]"
+
     def narrow(self, x: str, axis: int, start: str, stop: str) -> str:
         place = f"{'' if start == '0' else start}:{stop}"
         return f"{x}[{listed([*[':'] * axis, place])}]"
@@ -171,7 +174,9 @@ class Backend:
 
     # -- larger ones, as functions that the backend provides to generated code ---------------------------
 
-    def attention(self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool) -> str:
+    def attention(
+        self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool, sizes: Sequence[str]
+    ) -> str:
         flags = ["causal=True"] * causal + ["grouped=True"] * grouped
         return f"attend({listed([*arguments[:3], *given(extras, arguments[3:]), *flags])})"
 

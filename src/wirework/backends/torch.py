@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from wirework.backends import generic
-from wirework.backends.base import OPERATORS, Backend, given, listed, one_or_tuple
+from wirework.backends.base import OPERATORS, Backend, given, listed, one_or_tuple, tupled
 from wirework.errors import NotSupportedError
 
 
@@ -20,7 +20,7 @@ class Torch(Backend):
     name = "torch"
     xp = "torch"
     boolean = "torch.bool"
-    fused = frozenset({"attention", "contiguous", "conv_bias", "linear", "rows"})
+    fused = frozenset({"attention", "contiguous", "conv_bias", "linear", "rows", "split"})
 
     def names(self) -> Mapping[str, Any]:
         return {
@@ -117,24 +117,37 @@ class Torch(Backend):
     def linear(self, x: str, weight: str, bias: str | None = None) -> str:
         return f"F.linear({listed([x, weight, *([bias] if bias else [])])})"
 
+    def split(self, x: str, axis: int, sizes: Sequence[str]) -> str:
+        return f"{x}.split({tupled(sizes)}, {axis})"
+
+    def unbind(self, x: str, axis: int) -> str:
+        return f"{x}.unbind({axis})"
+
     def arange(self, like: str, length: str) -> str:
         return f"torch.arange({length}, device={like}.device)"
 
     def index_array(self, index: str, like: str) -> str:
         return f"torch.as_tensor({index}, device={like}.device)"
 
-    def attention(self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool) -> str:
-        own = {"softcap", "rng"} & set(extras) or {"mask", "bias"} <= set(extras)
-        if causal or own:
-            return super().attention(*arguments, extras=extras, causal=causal, grouped=grouped)
+    def attention(
+        self, *arguments: str, extras: Sequence[str], causal: bool, grouped: bool, sizes: Sequence[str]
+    ) -> str:
+        own = super().attention(*arguments, extras=extras, causal=causal, grouped=grouped, sizes=sizes)
+        masks = {"mask", "bias"} & set(extras)
+        if {"softcap", "rng"} & set(extras) or len(masks) + causal > 1:
+            return own
         theirs = {"mask": "attn_mask", "bias": "attn_mask", "dropout": "dropout_p", "scale": "scale"}
         values = [
             f"{value}.to({arguments[0]}.dtype)" if name == "bias" else value
             for name, value in zip(extras, arguments[3:], strict=True)
         ]
         options = given([theirs[name] for name in extras], values)
-        options += ["enable_gqa=True"] if grouped else []
-        return f"F.scaled_dot_product_attention({listed([*arguments[:3], *options])})"
+        options += ["is_causal=True"] * causal + ["enable_gqa=True"] * grouped
+        fused = f"F.scaled_dot_product_attention({listed([*arguments[:3], *options])})"
+        if not causal:
+            return fused
+        queries, keys = sizes  # torch aligns a causal mask at the start, we at the end
+        return f"({fused} if {queries} == {keys} else {own})"
 
     def conv(
         self, *arguments: str, extras: Sequence[tuple[str, str]], dims: int, sizes: Sequence[str],
@@ -239,10 +252,6 @@ def attend(
     if rng is not None:
         raise NotSupportedError("rng= is for JAX and NumPy: torch draws from its own generator")
     queries, keys = q.shape[-2], k.shape[-2]
-    if causal and queries == keys and mask is None and bias is None and softcap is None:
-        return F.scaled_dot_product_attention(
-            q, k, v, dropout_p=dropout, is_causal=True, scale=scale, enable_gqa=grouped
-        )
     bias = None if bias is None else bias.to(q.dtype)
     if causal:
         seen = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)

@@ -86,6 +86,8 @@ class Span(Mask):
     def simplified(self, queries: int, keys: int) -> Mask:
         before = None if self.before is None or self.before >= keys - 1 else self.before
         after = None if self.after is None or self.after >= queries - 1 else self.after
+        if before is None and after is None:
+            return EVERYTHING
         return self if (before, after) == (self.before, self.after) else Span(before, after)
 
     @property
@@ -249,9 +251,9 @@ class Both(Mask):
         return reduce(and_, [part.visible(q, k) for part in self.merged])
 
     def simplified(self, queries: int, keys: int) -> Mask:
+        if len(self.merged) == 1:
+            return self.merged[0].simplified(queries, keys)
         parts = [part.simplified(queries, keys) for part in self.merged]
-        if len(parts) == 1:
-            return parts[0]
         parts = [part for part in parts if part != EVERYTHING]
         return reduce(and_, parts) if parts else EVERYTHING
 

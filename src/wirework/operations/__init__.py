@@ -3,7 +3,7 @@
 from wirework.operations.adapt import AdaptKind, adapted
 from wirework.operations.along import ALONG
 from wirework.operations.attention import ATTENTION
-from wirework.operations.base import Call, Operation, Option
+from wirework.operations.base import Call, Flops, Operation, Option
 from wirework.operations.conv import CONV, WINDOW
 from wirework.operations.dot import DOT
 from wirework.operations.elementwise import ELEMENTWISE
@@ -29,4 +29,4 @@ OPERATIONS = {
     )
 }
 
-__all__ = ["OPERATIONS", "AdaptKind", "Call", "Operation", "Option", "adapted"]
+__all__ = ["OPERATIONS", "AdaptKind", "Call", "Flops", "Operation", "Option", "adapted"]

@@ -14,6 +14,7 @@ from wirework.notation.names import shown_axis
 from wirework.operations import elementwise, reduction
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     brackets_of,
@@ -156,6 +157,6 @@ def lower_reduce(keyword: str, low: Lowering) -> Value:
     return low.finish(value, low.bound.outputs[0])
 
 
-def unknown_cost(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+def unknown_cost(bound: Bound, options: Mapping[str, Any]) -> Flops:
     """Nobody knows what a user's function costs."""
-    return {}
+    return Flops()

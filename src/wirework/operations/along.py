@@ -12,9 +12,11 @@ from wirework.notation import Bound, Expression, Rules
 from wirework.notation.names import shown_axis
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     Option,
+    added,
     brackets_of,
     elements,
     need_brackets,
@@ -133,9 +135,12 @@ def together(value: Value, axes: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [*rest[:where], axes, *rest[where:]]
 
 
-def flops(name: str, bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """8 for each element of a softmax, 1 of a cumulative one; moving elements costs nothing."""
-    return {elements(bound.inputs[0]): COST[name]} if name in COST else {}
+def flops(name: str, bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """8 for each element of a softmax, 1 of a cumulative one; moving elements costs nothing.
+
+    A softmax finds the maximum, subtracts it, takes exponentials (4), sums, and divides.
+    """
+    return Flops(other=added((elements(bound.inputs[0]), COST.get(name, 0))))
 
 
 def along(name: str) -> Operation:

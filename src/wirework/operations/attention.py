@@ -12,9 +12,11 @@ from wirework.notation.names import shown, shown_axis
 from wirework.notation.tree import Axis
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     Option,
+    added,
     brackets_of,
     monomial,
     need_output,
@@ -25,6 +27,7 @@ from wirework.operations.base import (
 from wirework.plan import Value
 
 EXTRAS = ("mask", "bias", "scale", "softcap", "dropout", "rng")
+OF_SCORES = {"mask": 1, "bias": 1, "softcap": 6, "dropout": 1}  # FLOPs for each score; softcap: divide, tanh, multiply
 
 
 def complete(expression: Expression, call: Call) -> Expression:
@@ -135,6 +138,7 @@ def lower(low: Lowering) -> Value:
         extras=tuple(extras),
         causal=bool(low.option("causal")),
         grouped=grouped,
+        sizes=tuple(low.bound.size(axis) for axis in (*role.queries, *role.keys)) if low.option("causal") else (),
     )
     return low.finish(value, low.bound.outputs[0])
 
@@ -180,18 +184,26 @@ def named_axes(low: Lowering, text: str, role: Roles) -> tuple[str, ...]:
     return axes
 
 
-def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """Two contractions, and 8 for each score."""
+def flops(bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """Two contractions, and for each score 1 to scale it, 8 for the softmax, and what the options add.
+
+    A causal mask saves nothing here: the whole matrix of scores counts, as if it were computed.
+    """
     q, k, v = bound.inputs
     compared = set(q.select(bracket=True))
-    loops = {*q.names, *k.names, *v.names} - compared
     features = {a for a in v.names if a not in q.names and a not in k.names}
-    scores = loops - features
-    cost: dict[tuple[str, ...], int] = {}
-    for names, factor in ((scores | compared, 2), (scores | features, 2), (scores, 8)):
-        key = monomial(bound.size_of[name] for name in names)
-        cost[key] = cost.get(key, 0) + factor
-    return cost
+    scores = {*q.names, *k.names, *v.names} - compared - features
+
+    def product(names: set[str]) -> tuple[str, ...]:
+        return monomial(bound.size_of[name] for name in names)
+
+    contractions = (product(scores | compared), product(scores | features))
+    extras = sum(factor for name, factor in OF_SCORES.items() if options.get(name) not in (None, False))
+    return Flops(
+        added(*((indices, 2) for indices in contractions)),
+        added(*((indices, 1) for indices in contractions)),
+        added((product(scores), 1 + 8 + extras)),
+    )
 
 
 ATTENTION = Operation(

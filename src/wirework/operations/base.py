@@ -102,7 +102,25 @@ class Lowering:
 
 Complete = Callable[[Expression, Call], Expression]
 Lower = Callable[[Lowering], "Value | list[Value]"]
-Flops = Callable[[Bound, Mapping[str, Any]], "dict[tuple[str, ...], int]"]
+Count = Mapping[tuple[str, ...], int]  # a polynomial: from products of axis lengths to factors
+
+
+@dataclass(frozen=True, slots=True)
+class Flops:
+    """How much arithmetic a call is.
+
+    Attributes:
+        contraction: multiplications of operands with each other, and the additions that sum the products.
+        multiplications: those of them that multiply: what others count as multiply-adds.
+        other: everything else.
+    """
+
+    contraction: Count = field(default_factory=lambda: MappingProxyType({}))
+    multiplications: Count = field(default_factory=lambda: MappingProxyType({}))
+    other: Count = field(default_factory=lambda: MappingProxyType({}))
+
+
+CountFlops = Callable[[Bound, Mapping[str, Any]], Flops]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +133,7 @@ class Operation:
         arity: the least and the largest number of arrays; `None`: any.
         complete: writes out shorthands and the output where it was left out.
         lower: its steps.
-        flops: what it costs: a polynomial, from products of axis names to factors.
+        flops: what it costs, from its bound expression and its options.
         options: by name.
         rules: how its expressions are bound.
         coarse: axes that stand together everywhere may be treated as one.
@@ -127,7 +145,7 @@ class Operation:
     arity: tuple[int, int | None]
     complete: Complete
     lower: Lower
-    flops: Flops
+    flops: CountFlops
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     rules: Rules | Callable[[Expression], Rules] = field(default_factory=Rules)
     coarse: bool = False
@@ -368,11 +386,20 @@ def monomial(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def free(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
+def free(bound: Bound, options: Mapping[str, Any]) -> Flops:
     """The cost of views and gathers: no arithmetic."""
-    return {}
+    return Flops()
 
 
 def elements(array: Array) -> tuple[str, ...]:
     """The number of elements of an operand, as a product of axis lengths."""
     return monomial(leaf.size for leaf in array.leaves)
+
+
+def added(*terms: tuple[tuple[str, ...], int]) -> Count:
+    """A sum of products of axis lengths with factors."""
+    total: dict[tuple[str, ...], int] = {}
+    for names, factor in terms:
+        if factor:
+            total[names] = total.get(names, 0) + factor
+    return total

@@ -26,10 +26,14 @@ from wirework.notation.names import shown_axis
 from wirework.notation.tree import Axis, Ellipsis, Group, Term
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     Option,
+    added,
     brackets_of,
+    elements,
+    free,
     monomial,
     need_brackets,
     need_output,
@@ -273,11 +277,16 @@ def slide_options(low: Lowering, count: int) -> list[tuple[str, str]]:
     return found
 
 
-def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """Two for each output element, kernel element and channel."""
-    w = bound.inputs[1]
-    summed = {leaf.size for leaf in w.leaves if leaf.name not in bound.outputs[0].names}
-    return {monomial({leaf.size for leaf in bound.outputs[0].leaves} | summed): 2}
+def flops(bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """Two for each output element, kernel element and channel of the input, and 1 to add a bias.
+
+    Transposed: for each input element, kernel element and channel of the output. Padding counts as it is computed.
+    """
+    x, w = bound.inputs
+    output = bound.outputs[0]
+    slid = x if options.get("transposed") else output
+    indices = monomial({leaf.name: leaf.size for array in (slid, w) for leaf in array.leaves}.values())
+    return Flops(added((indices, 2)), added((indices, 1)), added((elements(output), options.get("bias") is not None)))
 
 
 SLIDE = {
@@ -367,11 +376,6 @@ def lower_window(low: Lowering) -> Value:
     )
     low.builder.measure(value, places)
     return low.finish(value, output)
-
-
-def free(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """Windows are a view."""
-    return {}
 
 
 def own_places(expression: Expression) -> Rules:

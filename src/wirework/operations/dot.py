@@ -14,9 +14,11 @@ from wirework.notation.names import shown_axis
 from wirework.notation.sizes import product, total
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     Option,
+    added,
     axis_keys,
     elements,
     monomial,
@@ -406,15 +408,16 @@ def kind_rank(kind: Any) -> int:
     return kind[1]
 
 
-def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """(r - 1 + [anything is summed]) for each combination of indices of r operands."""
-    names = monomial({leaf.size for array in bound.inputs for leaf in array.leaves})
-    summed = set(names) - {leaf.size for leaf in bound.outputs[0].leaves}
-    cost = {names: len(bound.inputs) - 1 + bool(summed)}
-    if options.get("bias") is not None:
-        key = elements(bound.outputs[0])
-        cost[key] = cost.get(key, 0) + 1
-    return cost
+def flops(bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """(r - 1 + [anything is summed]) for each combination of indices of r operands, and 1 to add a bias."""
+    axes = {leaf.name: leaf.size for array in bound.inputs for leaf in array.leaves}
+    summed = set(axes) - set(bound.outputs[0].names)
+    indices, multiplied = monomial(axes.values()), len(bound.inputs) - 1
+    return Flops(
+        added((indices, multiplied + bool(summed))),
+        added((indices, multiplied)),
+        added((elements(bound.outputs[0]), options.get("bias") is not None)),
+    )
 
 
 DOT = Operation(

@@ -11,8 +11,10 @@ from wirework.errors import SemanticError
 from wirework.notation import Bound, Expression, Operand, bracketed, without_brackets
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
+    added,
     axis_keys,
     elements,
     one_output,
@@ -26,6 +28,8 @@ TWO = (
     "subtract", "divide", "true_divide", "floor_divide", "power", "less", "less_equal", "greater",
     "greater_equal", "equal", "not_equal",
 )  # fmt: skip
+
+COST = {"power": 4, "logaddexp": 11}  # FLOPs for each element; logaddexp: an exponential, a logarithm, and 3
 
 
 def complete(name: str, expression: Expression, call: Call) -> Expression:
@@ -93,9 +97,10 @@ def lined_up(low: Lowering, value: Value, order: list[str]) -> Value:
     return low.builder.arrange(value, layout)
 
 
-def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """One for each element and operand after the first."""
-    return {elements(bound.outputs[0]): max(1, len(bound.inputs) - 1)}
+def flops(name: str, bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """One for each element and operand after the first; `where` chooses once, roots and exponentials are 4."""
+    operands = 1 if name == "where" else len(bound.inputs) - 1
+    return Flops(other=added((elements(bound.outputs[0]), COST.get(name, 1) * operands)))
 
 
 def elementwise(name: str) -> Operation:
@@ -107,7 +112,7 @@ def elementwise(name: str) -> Operation:
         arity=(least, most),
         complete=partial(complete, name),
         lower=partial(lower, name),
-        flops=flops,
+        flops=partial(flops, name),
         coarse=True,
     )
 

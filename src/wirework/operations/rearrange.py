@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from wirework.errors import counted
@@ -10,7 +10,7 @@ from wirework.notation import Array, Cat, Expression, Leaf
 from wirework.notation.bound import Dimension, Item
 from wirework.notation.sizes import Size, total
 from wirework.operations.base import Call, Lowering, Operation, free, refuse_brackets, refuse_lost
-from wirework.plan import Value
+from wirework.plan import Layout, Value
 
 Dims = tuple[Dimension, ...]
 
@@ -56,12 +56,28 @@ def find_concat(dims: Dims) -> tuple[int, int, Cat] | None:
     return None
 
 
-def set_apart(dims: Dims, index: int, place: int, items: tuple[Item, ...]) -> tuple[Dims, int]:
-    """The dimensions with `items` in the place of a concatenation, in a dimension of their own; its index."""
+def set_apart(
+    dims: Dims, index: int, place: int, items: tuple[Item, ...], starts: frozenset[str] = frozenset()
+) -> tuple[Dims, int]:
+    """The dimensions with `items` in the place of a concatenation, in a dimension of their own; its index.
+
+    What stood beside it is cut where an axis of `starts` begins.
+    """
     dim = dims[index]
-    around = [dim.items[:place], items, dim.items[place + 1 :]]
-    parts = [replace(dim, items=part) for number, part in enumerate(around) if part or number == 1]
-    return (*dims[:index], *parts, *dims[index + 1 :]), index + (1 if dim.items[:place] else 0)
+    before, after = (cut_at(part, starts) for part in (dim.items[:place], dim.items[place + 1 :]))
+    parts = [replace(dim, items=part) for part in (*before, items, *after)]
+    return (*dims[:index], *parts, *dims[index + 1 :]), index + len(before)
+
+
+def cut_at(items: tuple[Item, ...], starts: frozenset[str]) -> list[tuple[Item, ...]]:
+    """Some items, cut before those that are in `starts`."""
+    parts: list[tuple[Item, ...]] = []
+    for item in items:
+        if parts and not (isinstance(item, Leaf) and item.name in starts):
+            parts[-1] += (item,)
+        else:
+            parts.append((item,))
+    return parts
 
 
 def split(low: Lowering, value: Value, dims: Dims) -> list[Value]:
@@ -70,17 +86,37 @@ def split(low: Lowering, value: Value, dims: Dims) -> list[Value]:
     if found is None:
         return [low.builder.diagonals(replace(value, layout=flat(dims)))]
     index, place, cat = found
-    apart, axis = set_apart(dims, index, place, (cat,))
+    starts = frozenset(axes[0] for array in low.bound.outputs for axes in flat(array.dims) if axes)
+    apart, axis = set_apart(dims, index, place, (cat,), starts)
     value = low.builder.reshape(value, flat(apart))
-    result: list[Value] = []
+    if not any(cat.parts) and "split" in low.call.fused:
+        layouts = [(*apart[:axis], *apart[axis + 1 :])] * len(cat.parts)
+        pieces = low.builder.apply("unbind", [value], axis=axis)
+        blocks = several(low, pieces, map(flat, layouts))
+    else:
+        layouts = [set_apart(dims, index, place, items, starts)[0] for items in cat.parts]
+        sizes = [low.bound.sizes[size] for size in cat.sizes]
+        blocks = cut(low, value, axis, sizes, [flat(inner) for inner in layouts])
+    return [each for block, inner in zip(blocks, layouts, strict=True) for each in split(low, block, inner)]
+
+
+def cut(low: Lowering, value: Value, axis: int, sizes: Sequence[Size], layouts: Sequence[Layout]) -> Iterator[Value]:
+    """Consecutive pieces along one dimension."""
+    if "split" in low.call.fused:
+        pieces = low.builder.apply("split", [value], axis=axis, sizes=tuple(sizes))
+        yield from several(low, pieces, layouts)
+        return
     start: Size = 0
-    for items, size in zip(cat.parts, cat.sizes, strict=True):
-        stop = total([start, low.bound.sizes[size]])
-        inner, _ = set_apart(dims, index, place, items)
-        block = low.builder.apply("narrow", [value], flat(inner), axis=axis, start=start, stop=stop)
-        result += split(low, block, inner)
+    for size, layout in zip(sizes, layouts, strict=True):
+        stop = total([start, size])
+        yield low.builder.apply("narrow", [value], layout, axis=axis, start=start, stop=stop)
         start = stop
-    return result
+
+
+def several(low: Lowering, pieces: Value, layouts: Iterable[Layout]) -> Iterator[Value]:
+    """The arrays that one step gives."""
+    for number, layout in enumerate(layouts):
+        yield low.builder.apply("part", [pieces], layout, number=number)
 
 
 def blocks(dims: Dims) -> Iterator[Dims]:

@@ -12,9 +12,11 @@ from wirework.notation import Bound, Bracket, Expression, Rules, contains
 from wirework.notation.names import shown_axis
 from wirework.operations.base import (
     Call,
+    Flops,
     Lowering,
     Operation,
     Option,
+    added,
     brackets_of,
     elements,
     one_output,
@@ -28,6 +30,11 @@ from wirework.plan import Value
 NAMES = (
     "sum", "mean", "var", "std", "prod", "min", "max", "any", "all", "count_nonzero", "logsumexp",
 )  # fmt: skip
+COST = {  # FLOPs for each element read and for each result
+    "var": (4, 0),  # sum, subtract the mean, square, sum
+    "std": (4, 4),  # and the root
+    "logsumexp": (7, 4),  # the maximum, subtract it, exponential (4), sum; and the logarithm
+}
 KEEPDIMS = {"keepdims": Option(False, static=True, accepts=("bool",))}
 
 
@@ -116,9 +123,10 @@ def apart(low: Lowering, value: Value, axes: tuple[str, ...]) -> Value:
     return low.builder.reshape(value, layout)
 
 
-def flops(bound: Bound, options: Mapping[str, Any]) -> dict[tuple[str, ...], int]:
-    """One for each element read."""
-    return {elements(bound.inputs[0]): 1}
+def flops(name: str, bound: Bound, options: Mapping[str, Any]) -> Flops:
+    """One for each element read; more where elements are transformed on the way, and for each result."""
+    of_element, of_result = COST.get(name, (1, 0))
+    return Flops(other=added((elements(bound.inputs[0]), of_element), (elements(bound.outputs[0]), of_result)))
 
 
 # -- argmin and argmax -------------------------------------------------------------------------------------
@@ -172,7 +180,7 @@ def reduction(name: str) -> Operation:
         arity=(1, 1),
         complete=partial(complete, name),
         lower=partial(lower, name),
-        flops=flops,
+        flops=partial(flops, name),
         options=options,
         coarse=True,
     )
@@ -186,7 +194,7 @@ def arg_reduction(name: str) -> Operation:
         arity=(1, 1),
         complete=partial(complete, name),
         lower=partial(lower_arg, name),
-        flops=flops,
+        flops=partial(flops, name),
         options=KEEPDIMS,
         rules=Rules(units=True),
     )

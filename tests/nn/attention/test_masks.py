@@ -13,6 +13,7 @@ from nn.attention.close import assert_close, attention_by_loops
 from wirework.errors import NotSupportedError, RankError, SemanticError
 from wirework.nn.attention.places import Aligned, visible
 from wirework.nn.masks import EVERYTHING, Given, Span
+from wirework.nn.torch.runtime import EVALUATION
 
 # A mask, and whether query q sees key k.
 LEAVES = st.one_of(
@@ -96,7 +97,7 @@ def test_a_query_that_sees_nothing_gives_zero_and_gradients_that_are_numbers(bac
 def test_the_least_that_says_it():
 
     def aligned(queries, keys):
-        return Aligned(queries, keys, lambda start, stop, like: torch.arange(start, stop), None)
+        return Aligned(queries, keys, EVALUATION, torch.empty(0))
 
     assert visible(None, aligned(5, 5)) == (False, None)
     assert visible(wn.causal, aligned(5, 5)) == (True, None)

@@ -129,9 +129,14 @@ class AttentionDefinition:
         return 1 if isinstance(self.projection, Latent) else self.sizes.repeats
 
     @cached_property
-    def mixtures(self) -> tuple[Applied, Applied]:
-        """From queries, keys and values to what the heads make of them, if that is all: for all keys, and causal."""
-        return mixture(self.repeats, self.scale, False), mixture(self.repeats, self.scale, True)
+    def mixtures(self) -> dict[str | None, Applied]:
+        """From queries, keys and values to what the heads make of them, by what else there is."""
+        made = {name: mixture(self.repeats, self.scale, False, (name,)) for name in ("mask", "bias")}
+        return {
+            None: mixture(self.repeats, self.scale, False, ()),
+            "causal": mixture(self.repeats, self.scale, True, ()),
+            **made,
+        }
 
     # -- what it computes -------------------------------------------------------------------------------------
 
@@ -156,10 +161,10 @@ class AttentionDefinition:
             positions: for the position transform, `t` or `b t`; `None`: the places of the tokens.
         """
         made, scores = self.prepare(parts, runtime, x, context, mask, cache, positions)
-        mix = attend_in_steps if self.in_steps else attend
-        mixed = mix(made.q, made.k, made.v, scores)
-        if made.gate is not None:
-            mixed = mixed * runtime.sigmoid(made.gate)
+        q, k, v, gate, _ = made
+        mixed = attend_in_steps(q, k, v, scores) if self.in_steps else attend(q, k, v, scores)
+        if gate is not None:
+            mixed = mixed * runtime.sigmoid(gate)
         return getattr(parts, self.projection.output)(mixed)
 
     def weights(self, parts: Parts, runtime: Runtime, x: Array, *inputs: Any) -> Array:
@@ -174,27 +179,27 @@ class AttentionDefinition:
         if context is not None:
             self.check_context(parts, cache)
         whole = self.mask if mask is None else as_mask(mask) if self.mask is None else self.mask & as_mask(mask)
-        made = self.projection.project(parts, x, context, self.sizes, self.heads)
+        q, k, v, gate, rest = self.projection.project(parts, x, context, self.sizes, self.heads)
         if self.qk_norm is not None and self.qk_norm.over == "head":
-            made = made._replace(q=parts.q_norm(made.q), k=parts.k_norm(made.k))
-        queries, keys = made.q.shape[2], made.k.shape[2]
-        places = Aligned(queries, keys, runtime.arange, x) if cache is None else cache.places(queries, x, whole)
+            q, k = parts.q_norm(q), parts.k_norm(k)
+        queries, keys = q.shape[2], k.shape[2]
+        places = Aligned(queries, keys, runtime, x) if cache is None else cache.places(queries, x, whole)
         if parts.position is not None:
-            q, k = parts.position(made.q, made.k, places.q() if positions is None else positions)
-            made = made._replace(q=q, k=k)
-        if cache is not None:
-            k, v = cache.update(made.k, made.v)
-            made = made._replace(k=k, v=v)
+            q, k = parts.position(q, k, places.q() if positions is None else positions)
+        scores = self.scores(parts, runtime, places, whole)
+        if cache is not None:  # which moves the places
+            k, v = cache.update(k, v)
+        made = Projected(q, k, v, gate, rest)
         if isinstance(self.projection, Latent):
             made = self.projection.expand(parts, made, self.sizes)
-        return made, self.scores(parts, runtime, places, whole)
+        return made, scores
 
     def scores(self, parts: Parts, runtime: Runtime, places: Places, mask: Mask | None) -> Scores:
         """What happens to the scores."""
         causal, array = visible(mask, places, dense=self.in_steps)
         bias = None if parts.score_bias is None else bias_of(parts.score_bias, places)
         sinks = parts.sinks if self.sinks else None
-        mix = self.mixtures[causal]
+        mix = self.mixtures["causal" if causal else "mask" if array is not None else None if bias is None else "bias"]
         return Scores(runtime, causal, array, bias, sinks, self.scale, self.softcap, self.repeats, mix)
 
     def check_context(self, parts: Parts, cache: Any) -> None:

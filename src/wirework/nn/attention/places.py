@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wirework.nn.masks import EVERYTHING, Mask, causal
+from wirework.nn.masks import EVERYTHING, Mask, Span, causal
 
 Array = Any  # an array of any framework
+
+
+class Maker(Protocol):
+    """What makes arrays of places and of booleans on the device of `like`, as `Runtime` does."""
+
+    def arange(self, start: int, stop: int, like: Array) -> Array: ...
+
+    def band(self, rows: int, columns: int, below: int | None, above: int | None, like: Array) -> Array: ...
 
 
 class Places(Protocol):
@@ -47,9 +54,9 @@ class Aligned:
     valid = None
     aligned = True
 
-    def __init__(self, queries: int, keys: int, arange: Callable[[int, int, Array], Array], like: Array) -> None:
+    def __init__(self, queries: int, keys: int, runtime: Maker, like: Array) -> None:
         self.queries, self.keys = queries, keys
-        self.arange, self.like = arange, like
+        self.runtime, self.like = runtime, like
         self.of_queries = self.of_keys = None
 
     def q(self) -> Array:
@@ -63,32 +70,27 @@ class Aligned:
         return self.of_keys
 
     def make(self, first: int) -> Array:
-        return self.arange(first, self.keys, self.like)
+        return self.runtime.arange(first, self.keys, self.like)
+
+    def seen(self, span: Span) -> Array:
+        """Which keys are in a span about the query: `q k`."""
+        first = self.keys - self.queries
+        below = None if span.before is None else span.before - first
+        above = None if span.after is None else span.after + first
+        return self.runtime.band(self.queries, self.keys, below, above, self.like)
 
 
-@dataclass(frozen=True, eq=False)
 class Slots:
     """Keys in the slots of a cache, some of which may be empty. Their places are worked out when asked for."""
 
-    of_queries: Array
-    of_keys: Callable[[], Array]
-    valid: Array
-
     aligned = False
 
-    @property
-    def queries(self) -> int:
-        return self.of_queries.shape[0]
-
-    @property
-    def keys(self) -> int:
-        return self.valid.shape[0]
+    def __init__(self, of_queries: Array, of_keys: Callable[[], Array], valid: Array) -> None:
+        self.of_queries, self.k, self.valid = of_queries, of_keys, valid
+        self.queries, self.keys = of_queries.shape[0], valid.shape[0]
 
     def q(self) -> Array:
         return self.of_queries
-
-    def k(self) -> Array:
-        return self.of_keys()
 
 
 def ring_places(slots: Array, length: Array) -> Array:
@@ -111,11 +113,15 @@ def visible(mask: Mask | None, places: Places, dense: bool = False) -> tuple[boo
     Returns:
         Whether to pass causal=True, and booleans `k`, `q k` or `b h q k`, or `None` if all are seen.
     """
-    if mask is not None:
-        mask = mask.simplified(places.queries, places.keys)
-    if mask is None or mask == EVERYTHING:
+    if mask is None:
         return False, places.valid
-    if mask == causal and places.aligned and not dense:
+    whole = places.queries == places.keys
+    if mask is causal and places.aligned and whole and not dense:  # what is asked for most, without more ado
         return True, None
+    mask = mask.simplified(places.queries, places.keys)
+    if mask is EVERYTHING or mask == EVERYTHING:
+        return False, places.valid
+    if isinstance(places, Aligned) and isinstance(mask, Span):
+        return (True, None) if mask == causal and not dense else (False, places.seen(mask))
     array = mask.visible(places.q(), places.k())
     return False, array if places.valid is None else array & places.valid

@@ -84,7 +84,8 @@ class Fused:
             text = "b t ((h d) + (g d) + (g e)) -> b h t d, b g t d, b g t e"
             return Applied("rearrange", text, constants=lengths | sizes.known(d=sizes.head_dim))
         if sizes.heads == sizes.kv_heads:
-            return Applied("rearrange", "b t (n h d) -> n b h t d", constants={"n": 3, "h": sizes.heads})
+            text = "b t ((1 + 1 + 1) h d) -> b h t d, b h t d, b h t d"
+            return Applied("rearrange", text, constants={"h": sizes.heads})
         text = "b t ((h + g + k) d) -> b h t d, b g t d, b k t d"
         return Applied("rearrange", text, constants={**lengths, "k": sizes.kv_heads})
 

@@ -18,6 +18,11 @@ class Runtime(Protocol):
     """What attention needs of a framework besides operations."""
 
     @property
+    def drop_rate(self) -> float:
+        """How many of the weights are dropped in training; 0 outside it."""
+        ...
+
+    @property
     def dropout(self) -> Mapping[str, Any]:
         """The options of `ww.attention` that drop weights; none outside training."""
         ...
@@ -32,6 +37,10 @@ class Runtime(Protocol):
 
     def arange(self, start: int, stop: int, like: Array) -> Array:
         """Whole numbers on the device of `like`."""
+        ...
+
+    def band(self, rows: int, columns: int, below: int | None, above: int | None, like: Array) -> Array:
+        """Booleans, true from `below` places below the diagonal to `above` places above it. `None`: no bound."""
         ...
 
     def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
@@ -51,7 +60,7 @@ class Scores(NamedTuple):
         scale: `None`: head_dim ** -0.5.
         softcap: the limit of the scores.
         repeats: how many heads of the queries share a head of keys and values.
-        mix: the mixture of values where there is neither mask nor bias nor sink nor dropout.
+        mix: the mixture of values if at most one of causal, mask and bias takes part, and neither sinks nor dropout.
     """
 
     runtime: Runtime
@@ -119,17 +128,23 @@ def with_sinks(k: Array, v: Array, scores: Scores) -> tuple[Array, Array, Scores
 
 def attend(q: Array, k: Array, v: Array, scores: Scores) -> Array:
     """`b h q d, b g k d, b g k e -> b q (h e)` by `ww.attention`, which knows the library's fused kernel."""
-    if scores.mask is None and scores.bias is None and scores.sinks is None and not scores.runtime.dropout:
-        return scores.mix(q, k, v)
-    if scores.sinks is not None:
+    _, causal, mask, bias, sinks, _, _, repeats, mix = scores
+    things = causal + (mask is not None) + (bias is not None)
+    if things < 2 and sinks is None and not scores.runtime.drop_rate:
+        if mask is None and bias is None:
+            return mix(q, k, v)
+        extra = broadcast(bias if mask is None else mask, repeats)
+        if not isinstance(extra, tuple):
+            return mix(q, k, v, extra)
+    if sinks is not None:
         k, v, scores = with_sinks(k, v, scores)
-    return ww.attention(HEADS if scores.repeats == 1 else SHARED, q, k, v, **scores.options())
+    return ww.attention(HEADS if repeats == 1 else SHARED, q, k, v, **scores.options())
 
 
-def mixture(repeats: int, scale: float | None, causal: bool) -> Applied:
-    """`attend` for scores to which nothing else happens."""
+def mixture(repeats: int, scale: float | None, causal: bool, names: tuple[str, ...]) -> Applied:
+    """`attend` for scores to which nothing happens but what `causal` and one array, a "mask" or "bias", say."""
     options = ({"causal": True} if causal else {}) | ({} if scale is None else {"scale": scale})
-    return Applied("attention", HEADS if repeats == 1 else SHARED, 3, (), options)
+    return Applied("attention", HEADS if repeats == 1 else SHARED, 3, names, options)
 
 
 def attend_in_steps(q: Array, k: Array, v: Array, scores: Scores) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -17,6 +17,12 @@ from wirework.nn.positions.scaling import DynamicScaling, Scaling, geometric
 from wirework.nn.positions.tables import Untrained
 
 Pairing = Literal["half", "interleaved"]
+AddProduct = Callable[[Array, Array, Array], Array]
+
+
+def plus_product(total: Array, x: Array, y: Array) -> Array:
+    """`total + x * y`, for which a framework may have a kernel."""
+    return total + x * y
 
 
 @dataclass(frozen=True)
@@ -94,16 +100,19 @@ class RotaryDefinition(Untrained):
             cos, sin = cos * self.attention_scaling, sin * self.attention_scaling
         return ww.rearrange(join, cos, cos), ww.rearrange(join, -sin, sin)
 
-    def rotate(self, x: Array, own: Array, partner: Array) -> Array:
+    def rotate(self, x: Array, own: Array, partner: Array, add_product: AddProduct = plus_product) -> Array:
         """Queries or keys `b ... t d`, turned by the factors of `factors`, `b t d` or `t d`."""
         if x.shape[-1] == self.dim:
-            return self.rotate_all(x, own, partner)
+            return self.rotate_all(x, own, partner, add_product)
         turned, rest = ww.rearrange("... (r + rest) -> ... r, ... rest", x, r=self.dim)
-        return ww.rearrange("... r, ... rest -> ... (r + rest)", self.rotate_all(turned, own, partner), rest)
+        turned = self.rotate_all(turned, own, partner, add_product)
+        return ww.rearrange("... r, ... rest -> ... (r + rest)", turned, rest)
 
-    def rotate_all(self, x: Array, own: Array, partner: Array) -> Array:
+    def rotate_all(self, x: Array, own: Array, partner: Array, add_product: AddProduct) -> Array:
         by = FACTOR[own.ndim, own.ndim == 3 and own.shape[0] == 1]
-        return by(x, own) + by(self.partners(x), partner)
+        if own.ndim == 3 and own.shape[0] != 1:
+            return by(x, own) + by(self.partners(x), partner)
+        return add_product(by(x, own), self.partners(x), partner)
 
     def partners(self, x: Array) -> Array:
         """Each feature's partner in its place: `... t d`."""

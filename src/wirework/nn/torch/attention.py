@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wirework.errors import NotSupportedError
@@ -21,6 +19,7 @@ from wirework.nn.masks import Mask
 from wirework.nn.torch.base import Layer
 from wirework.nn.torch.caches import Cache
 from wirework.nn.torch.layers import Linear, Norm
+from wirework.nn.torch.runtime import EVALUATION, Runtime
 
 Position = Callable[[Tensor, Tensor, Any], tuple[Tensor, Tensor]]
 ScoreBias = Callable[[Tensor, Tensor], Tensor]
@@ -208,32 +207,3 @@ def layer_of(part: PartDefinition, device: Any, dtype: torch.dtype | None) -> Li
         dtype=dtype,
         **part.sizes,
     )
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """What attention needs of torch besides operations."""
-
-    drop_rate: float
-
-    @property
-    def dropout(self) -> Mapping[str, float]:
-        return {"dropout": self.drop_rate} if self.drop_rate else {}
-
-    def drop(self, weights: Tensor) -> Tensor:
-        return F.dropout(weights, self.drop_rate) if self.drop_rate else weights
-
-    def arange(self, start: int, stop: int, like: Tensor) -> Tensor:
-        return torch.arange(start, stop, device=like.device)
-
-    def zeros(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        return like.new_zeros(shape)
-
-    def sigmoid(self, x: Tensor) -> Tensor:
-        return x.sigmoid()
-
-    def tanh(self, x: Tensor) -> Tensor:
-        return x.tanh()
-
-
-EVALUATION = Runtime(0.0)

@@ -12,6 +12,7 @@ from torch import Tensor
 from wirework.errors import AxisSizeError, NotSupportedError
 from wirework.nn.attention.places import Aligned, Places, Slots, ring_places
 from wirework.nn.masks import Mask
+from wirework.nn.torch.runtime import EVALUATION
 
 
 class Cache:
@@ -25,7 +26,7 @@ class Cache:
     v: Tensor | None = None
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
-        """Where the next tokens and the keys that they will meet stand.
+        """Where the next tokens and the keys that they will meet stand; to be read before `update`.
 
         Raises:
             NotSupportedError: if `mask` needs keys that this cache does not keep.
@@ -56,10 +57,10 @@ class GrowingCache(Cache):
         self.length = 0
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
-        return Aligned(queries, self.length + queries, arange, like)
+        return Aligned(queries, self.length + queries, EVALUATION, like)
 
     def positions(self, queries: int, like: Tensor) -> Tensor:
-        return arange(self.length, self.length + queries, like)
+        return EVALUATION.arange(self.length, self.length + queries, like)
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         before, self.length = self.length, self.length + k.shape[2]
@@ -85,11 +86,6 @@ class GrowingCache(Cache):
         self.length, self.k, self.v = 0, None, None
 
 
-def arange(start: int, stop: int, like: Tensor) -> Tensor:
-    """Whole numbers on the device of `like`."""
-    return torch.arange(start, stop, device=like.device)
-
-
 def room(length: int) -> int:
     """Slots for `length` tokens and some to come."""
     return -(-length * 5 // 4 // 64) * 64 + 64
@@ -104,11 +100,7 @@ class StaticCache(Cache):
     def __init__(self, max_length: int, device: torch.device | str | None = None) -> None:
         self.max_length = max_length
         self.length = torch.zeros((), dtype=torch.long, device=device)
-        self.slots = torch.arange(self.capacity, device=device)
-
-    @property
-    def capacity(self) -> int:
-        return self.max_length
+        self.slots = torch.arange(self.max_length, device=device)
 
     def follow(self, like: Tensor) -> None:
         """Move the counters to where the keys are."""
@@ -125,30 +117,32 @@ class StaticCache(Cache):
 
     def count(self, stop: int) -> Tensor:
         """0, 1, 2 ..., without making them anew where the slots have them."""
-        return self.slots[:stop] if stop <= self.capacity else torch.arange(stop, device=self.slots.device)
+        return self.slots[:stop] if stop <= self.max_length else torch.arange(stop, device=self.slots.device)
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
         if queries > self.max_length:
             raise AxisSizeError(f"{queries} tokens do not fit into {self}")
-        of_queries = self.positions(queries, like)
+        self.follow(like)
+        of_queries = self.free(queries)
         last = of_queries if queries == 1 else of_queries[-1:]
         return Slots(of_queries, lambda: self.slots, self.slots <= last)
 
     def allocate(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Make the tensors for keys and values like these."""
         if self.k is None or self.v is None:
-            self.k, self.v = (x.new_zeros((*x.shape[:2], self.capacity, x.shape[3])) for x in (k, v))
+            self.k, self.v = (x.new_zeros((*x.shape[:2], self.max_length, x.shape[3])) for x in (k, v))
         return self.k, self.v
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         kept_k, kept_v = self.allocate(k, v)
-        slots = self.free(k.shape[2])
+        queries = k.shape[2]
+        slots = self.free(queries)
         try:
             kept_k.index_copy_(2, slots, k)
             kept_v.index_copy_(2, slots, v)
         except (IndexError, RuntimeError) as error:
-            raise self.overflow(k.shape[2]) or error from None
-        self.length += k.shape[2]
+            raise self.overflow(queries) or error from None
+        self.length += queries
         return kept_k, kept_v
 
     def overflow(self, more: int) -> AxisSizeError | None:
@@ -174,25 +168,33 @@ class SlidingCache(StaticCache):
 
     def __init__(self, window: int, device: torch.device | str | None = None) -> None:
         super().__init__(window, device)
+        self.fitting: Mask | None = None  # the last mask that was seen to reach no further back
 
     def places(self, queries: int, like: Tensor, mask: Mask | None) -> Places:
-        reach = None if mask is None else mask.reach
-        if reach is None or reach > self.capacity:
-            raise NotSupportedError(f"{self} keeps fewer keys than the mask {mask} shows")
-        of_queries = self.positions(queries, like)
+        if mask is None or mask is not self.fitting:
+            self.check(mask)
+        self.follow(like)
+        of_queries = self.free(queries)
         if queries == 1:
             return Slots(of_queries, lambda: ring_places(self.slots, of_queries + 1), self.slots <= of_queries)
         of_keys = torch.cat([ring_places(self.slots, self.length), of_queries])
         return Slots(of_queries, lambda: of_keys, of_keys >= 0)
 
+    def check(self, mask: Mask | None) -> None:
+        """Refuse a mask that reaches further back."""
+        reach = None if mask is None else mask.reach
+        if reach is None or reach > self.max_length:
+            raise NotSupportedError(f"{self} keeps fewer keys than the mask {mask} shows")
+        self.fitting = mask
+
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         kept_k, kept_v = self.allocate(k, v)
-        queries, last = k.shape[2], min(k.shape[2], self.capacity)
-        met = None if queries == 1 else (torch.cat([kept_k, k], 2), torch.cat([kept_v, v], 2))
-        slots = self.free(queries) % self.capacity
-        if last < queries:
-            slots, k, v = slots[-last:], k[:, :, -last:], v[:, :, -last:]
+        queries, capacity = k.shape[2], self.max_length
+        met = (kept_k, kept_v) if queries == 1 else (torch.cat([kept_k, k], 2), torch.cat([kept_v, v], 2))
+        slots = self.free(queries) % capacity
+        if queries > capacity:
+            slots, k, v = slots[-capacity:], k[:, :, -capacity:], v[:, :, -capacity:]
         kept_k.index_copy_(2, slots, k)
         kept_v.index_copy_(2, slots, v)
         self.length += queries
-        return (kept_k, kept_v) if met is None else met
+        return met

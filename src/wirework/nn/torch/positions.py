@@ -251,7 +251,8 @@ class Rotary(TableLayer[RotaryDefinition]):
         own, partner = factors
         if own.dtype != q.dtype:
             own, partner = own.to(q.dtype), partner.to(q.dtype)
-        return self.definition.rotate(q, own, partner), self.definition.rotate(k, own, partner)
+        rotate = self.definition.rotate
+        return rotate(q, own, partner, torch.addcmul), rotate(k, own, partner, torch.addcmul)
 
     def angles(self, positions: Tensor) -> Angles:
         """What features and their partners are multiplied by at some positions: `b t d` each, in float32."""
