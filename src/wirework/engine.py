@@ -287,8 +287,8 @@ class Applied:
         return {**dict(zip(names, arrays[operands:], strict=False)), **constants}
 
     def in_trace(self, *arrays: Any) -> Any:
-        operation, expression, operands, _, _ = self.said
-        return traced(operation, expression, arrays[:operands], self.keywords(arrays))
+        name, *values = applied_program(self, *[array.ndim for array in arrays]).split()
+        return getattr(inlined, name)(*arrays, *[number(value) for value in values])
 
     __call__._torchdynamo_inline = in_trace  # type: ignore[attr-defined]
 
@@ -299,7 +299,7 @@ class Applied:
 def with_defaults(function: Callable[..., Any], values: tuple[Any, ...]) -> Callable[..., Any]:
     """The same code, whose last arguments may be left out."""
     assert isinstance(function, types.FunctionType)
-    return types.FunctionType(function.__code__, function.__globals__, function.__name__, values)
+    return types.FunctionType(function.__code__, function.__globals__, function.__name__, values, function.__closure__)
 
 
 # -- torch.compile ----------------------------------------------------------------------------------------------
@@ -326,13 +326,41 @@ def inlined_program(
     from wirework.program import prepare_traced, program_for
 
     prepared = prepare_traced(operation, expression, classes, ranks, names, kinds)
+    program = program_for(prepared)
+    return f"{inline(program, program.function)}:{' '.join(name for _, name in prepared.call.order)}"
+
+
+def applied_program(applied: Applied, *ranks: int) -> str:
+    """Make the program of an `Applied` that torch.compile traces: "its name in `inlined` and the numbers it takes"."""
+    from wirework.program import prepare_traced, program_for
+
+    operation, expression, operands, names, constants = applied.said
+    given = names[: len(ranks) - operands]
+    kinds = (*[("array", rank) for rank in ranks[operands:]], *map(kind_of, constants.values()))
+    arrays = (object,) * operands
+    prepared = prepare_traced(operation, expression, arrays, ranks[:operands], (*given, *constants), kinds)
+    program = program_for(prepared)
+    taken = {name for _, name in prepared.call.order}
+    values = tuple([value for name, value in constants.items() if name in taken])
+    if any(type(value) not in (int, float) for value in values):
+        return inline(program, with_defaults(program.function, values))
+    return " ".join([inline(program, program.function), *map(repr, values)])
+
+
+def inline(program: Program, function: Callable[..., Any]) -> str:
+    """Put a function where torch.compile finds it, and what it is called there."""
+    name = f"{program.operation.name}_{id(function)}"
     with lock:
-        program = program_for(prepared)
-        name = f"{program.operation.name}_{id(program.function)}"
         while len(vars(inlined)) > LIMIT:
             delattr(inlined, next(each for each in vars(inlined) if not each.startswith("__")))
-        setattr(inlined, name, program.function)
-    return f"{name}:{' '.join(name for _, name in prepared.call.order)}"
+        setattr(inlined, name, function)
+    return name
+
+
+def number(text: str) -> int | float:
+    """A number from its text."""
+    return int(text) if text.isdigit() else float(text)
 
 
 inlined_program._dynamo_marked_constant = True  # type: ignore[attr-defined]
+applied_program._dynamo_marked_constant = True  # type: ignore[attr-defined]

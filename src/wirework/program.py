@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import itertools
 import linecache
 import math
@@ -225,6 +227,7 @@ def solved_values(bound: Bound, shapes: Sequence[Sequence[int]], sizes: Mapping[
 
 # -- making the program ----------------------------------------------------------------------------------------
 
+HELPERS = {"made": made, "root": root}
 built: dict[Any, Program] = {}
 numbers = itertools.count(1)
 
@@ -261,16 +264,32 @@ def build(operation: Operation, call: Call, backend: Backend, casts: Sequence[in
     if casts:
         cast = [place if isinstance(place, str) else plan.inputs[place].name for place in casts]
         plan = replace(plan, casts=tuple((name, arrays[0]) for name in cast))
-    names: dict[str, Any] = {**backend.names(), "made": made, "root": root}
-    printer = Printer(plan, backend, names)
+    printer = Printer(plan, backend, {**backend.names(), **HELPERS})
     source = printer.print()
-    names["fail"] = failure(bound, plan)
-    if operation.function is not None:
-        names["function"] = operation.function
     file = f"<wirework {next(numbers)}: {operation.name} {' '.join(call.text.split())}>"
-    exec(compile(source, file, "exec"), names)
+    function = compiled(source, file, scope(backend), fail=failure(bound, plan), function=operation.function)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    return Program(names[printer.name], source, operation, call, bound, plan, backend)
+    return Program(function, source, operation, call, bound, plan, backend)
+
+
+def compiled(source: str, file: str, names: dict[str, Any], **own: Any) -> Callable[..., Any]:
+    """The function that source defines, with global names, and names of its own as free variables."""
+    tree = ast.parse(source, file)
+    (definition,) = tree.body
+    assert isinstance(definition, ast.FunctionDef)
+    around = ast.parse(f"def make({', '.join(own)}): return {definition.name}")
+    outer = around.body[0]
+    assert isinstance(outer, ast.FunctionDef)
+    outer.body.insert(0, definition)
+    found: dict[str, Any] = {}
+    exec(compile(around, file, "exec"), names, found)
+    return found["make"](**own)
+
+
+@functools.cache
+def scope(backend: Backend) -> dict[str, Any]:
+    """The global names of all code for a backend. They are shared, so that torch.compile has few to guard."""
+    return {**backend.names(), **HELPERS}
 
 
 def failure(bound: Bound, plan: Plan) -> Callable[..., None]:

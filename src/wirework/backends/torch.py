@@ -27,6 +27,7 @@ class Torch(Backend):
             "torch": torch,
             "F": F,
             "attend": attend,
+            "attend_with": attend_with,
             "convolve": convolve,
             "coordinates": coordinates,
             "cheapest": generic.cheapest,
@@ -136,12 +137,12 @@ class Torch(Backend):
         masks = {"mask", "bias"} & set(extras)
         if {"softcap", "rng"} & set(extras) or len(masks) + causal > 1:
             return own
-        theirs = {"mask": "attn_mask", "bias": "attn_mask", "dropout": "dropout_p", "scale": "scale"}
-        values = [
-            f"{value}.to({arguments[0]}.dtype)" if name == "bias" else value
-            for name, value in zip(extras, arguments[3:], strict=True)
-        ]
-        options = given([theirs[name] for name in extras], values)
+        if "bias" in extras:
+            names = [{"bias": "added"}.get(name, name) for name in extras]
+            flags = ["grouped=True"] * grouped
+            return f"attend_with({listed([*arguments[:3], *given(names, arguments[3:]), *flags])})"
+        theirs = {"mask": "attn_mask", "dropout": "dropout_p", "scale": "scale"}
+        options = given([theirs[name] for name in extras], arguments[3:])
         options += ["is_causal=True"] * causal + ["enable_gqa=True"] * grouped
         fused = f"F.scaled_dot_product_attention({listed([*arguments[:3], *options])})"
         if not causal:
@@ -240,6 +241,36 @@ class _Namespace:
         return torch.stack(tuple(tensors), axis)
 
 
+def attend_with(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, added: torch.Tensor,
+    dropout: float = 0.0, scale: float | None = None, grouped: bool = False,
+) -> torch.Tensor:  # fmt: skip
+    """Attention with numbers added to the scores.
+
+    On CPUs torch's kernel knows no gradients of these, and goes by slower steps than the ones here.
+    """
+    if added.dtype is not q.dtype:
+        added = added.to(q.dtype)
+    learned = added.requires_grad and torch.is_grad_enabled()
+    if not learned or dropout or not q.is_cpu or not surely_finite_rows(added):
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=added, dropout_p=dropout, scale=scale, enable_gqa=grouped
+        )
+    if grouped:
+        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    scores = (q * (q.shape[-1] ** -0.5 if scale is None else scale)) @ k.transpose(-1, -2)
+    return scores.add_(added).softmax(-1) @ v
+
+
+def surely_finite_rows(x: torch.Tensor) -> bool:
+    """Whether no row is -inf all along. Where values cannot be looked at, it may be."""
+    if torch.compiler.is_compiling() or type(x) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):  # pyright: ignore[reportAttributeAccessIssue]
+        return False
+    return bool((x.detach() > float("-inf")).any(-1).all())
+
+
 def attend(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: Any = None, bias: Any = None,
     scale: float | None = None, softcap: float | None = None, dropout: float = 0.0, rng: Any = None,
@@ -258,7 +289,8 @@ def attend(
         mask = seen if mask is None else torch.as_tensor(mask, device=q.device) & seen
     if softcap is None:
         if bias is not None:
-            mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
+            added = bias if mask is None else torch.where(mask, bias, float("-inf"))
+            return attend_with(q, k, v, added, dropout, scale, grouped)
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, enable_gqa=grouped
         )
