@@ -214,7 +214,7 @@ class Builder:
         elif cuts <= boundaries(value.layout):
             parts = value.layout
         else:
-            parts = partition(source, cuts)
+            parts = partition(source, cuts | boundaries(value.layout))  # to join dimensions here may take a copy
         value = self.reshape(value, parts)
         return self.reshape(self.permute(value, order_for(parts, target, wanted)), target)
 
