@@ -117,3 +117,18 @@ def test_dot_of_mixed_dtypes(one, other):
     promoted = torch.promote_types(x.dtype, y.dtype)
     assert result.dtype == (torch.int64 if promoted == torch.bool else promoted)
     assert result.tolist() == [[3, 3], [3, 3]]
+
+
+@pytest.mark.parametrize("rows", ["", "t ", "b t "])
+@pytest.mark.parametrize("weight", ["[c] d", "d [c]"])
+@pytest.mark.parametrize("after", ["{} d", "d {}"])
+def test_a_bias_goes_with_a_weight_either_way_round(rows, weight, after):
+    x, b = np.random.default_rng(0).standard_normal((2, 3, 4))[(0,) * (2 - rows.count(" "))], np.arange(5.0)
+    w = np.random.default_rng(1).standard_normal((4, 5))
+    expected = x @ w + b
+    expected = expected if after.startswith("{") else np.moveaxis(expected, -1, 0)
+    given_weight = w if weight.startswith("[") else w.T
+    for convert in (np.asarray, torch.tensor, jax.numpy.asarray):
+        text = f"{rows}[c], {weight} -> {after.format(rows)}"
+        found = ww.dot(text, convert(x), convert(given_weight), bias=convert(b))
+        np.testing.assert_allclose(np.asarray(found), expected)

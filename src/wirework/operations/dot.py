@@ -130,7 +130,7 @@ def contract(low: Lowering, x: Value, y: Value, order: Sequence[str], bias: str 
     summed = [axis for axis in shared if axis not in order]
     if not summed:
         return multiply(low, (x, y), [axis for axis in order if axis in (*x.axes, *y.axes)])
-    candidates = list(products(low, x, y, order, summed, bias))
+    candidates = [each for each in products(low, x, y, order, summed, bias) if bias is None or each.weight]
     best = min(candidates, key=lambda candidate: effort(low, x, y, order, candidate))
     return run(low, x, y, best, bias)
 
@@ -385,10 +385,7 @@ def with_bias(low: Lowering, values: Sequence[Value], bias: Any) -> Value:
     batch = [axis for axis in order if axis in values[0].axes and axis in values[1].axes]
     if fits and new and not batch:
         flat = low.builder.reshape(term, [tuple(new)])
-        value = contract(low, values[0], values[1], order, bias=flat.name)
-        if low.builder.steps[-1].primitive == "linear":
-            return low.finish(value, output)
-        raise AssertionError("linear is always a candidate when there is a bias")
+        return low.finish(contract(low, values[0], values[1], order, bias=flat.name), output)
     value = low.builder.arrange(contract(low, values[0], values[1], order), [(axis,) for axis in order])
     lined = low.builder.arrange(term, trailing(order, new))
     value = low.builder.apply("elementwise", [value, lined], [(axis,) for axis in order], function="add", scalars=())
