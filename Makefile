@@ -21,7 +21,7 @@ PINS := pyproject.toml constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench bench-layers bench-models clean FORCE
+.PHONY: help demo test check format bench bench-layers bench-models bench-costs clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -33,6 +33,7 @@ help:
 	@echo "make bench    time wirework beside hand-written torch, einops and einx"
 	@echo "make bench-layers  time every layer beside torch.nn and hand-written torch"
 	@echo "make bench-models  time every architecture beside Hugging Face, timm and plain torch"
+	@echo "make bench-costs   count multiply-adds beside torchinfo, fvcore and torch's own counter"
 	@echo "make clean    remove the environment and all caches"
 
 demo: $(VENV)/stamp-train
@@ -58,6 +59,10 @@ bench-layers: $(VENV)/stamp-test
 
 bench-models: $(VENV)/stamp-test
 	@$(BIN)/python bench/models.py $(ROWS)
+
+bench-costs: $(VENV)/stamp-test
+	@$(BIN)/python -m pip install -q -c constraints.txt torchinfo==1.8.0 fvcore==0.1.5.post20221221
+	@$(BIN)/python bench/cost_tools.py $(ROWS)
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

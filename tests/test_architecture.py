@@ -73,6 +73,8 @@ WHILE_LOADING: dict[str, tuple[str, ...]] = {
     "polynomial": (),
     "backends.torch": ("numpy", "torch"),
     "backends.jax": ("numpy", "jax"),
+    "circuit.torch": ("numpy", "torch"),
+    "circuit.jax": ("numpy", "jax"),
     **{f"nn.{framework}": ("*",) for framework in ("torch", "flax", "linen", "haiku", "equinox", "keras")},
     "models": ("*",),
     "training": ("*",),
@@ -84,7 +86,7 @@ WHILE_LOADING: dict[str, tuple[str, ...]] = {
 NEVER_MORE = ("notation", "operations", "plan", "engine")
 
 # Loaded by name when an array of theirs is first seen.
-LOADED_ON_DEMAND = ("backends.torch", "backends.jax")
+LOADED_ON_DEMAND = ("backends.torch", "backends.jax", "circuit.torch", "circuit.jax")
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,8 @@ def on_demand_faults(module: Module, modules: dict[str, Module]) -> list[str]:
     return [
         f"{module.path}:{found.line}: {found.target} is loaded on demand; nothing imports it at module level"
         for found in imports(module, modules)
-        if found.while_loading and any(covers(name, short(found.target)) for name in LOADED_ON_DEMAND)
+        if found.while_loading
+        and any(covers(room, short(found.target)) and not covers(room, module.name) for room in LOADED_ON_DEMAND)
     ]
 
 

@@ -87,3 +87,16 @@ def test_sympy():
     found = Polynomial.parse("2*b*h//3 + max(b, h) + h % 4").to_sympy()
     b, h = (sympy.Symbol(name, integer=True, positive=True) for name in "bh")
     assert found.subs({b: 5, h: 7}) == 2 * 5 * 7 // 3 + 7 + 3
+
+
+@pytest.mark.parametrize("text", ["-(b//2)", "-(b//2) + h", "h - b//2", "-(b%3) - 1", "-max(b, h)"])
+def test_a_negative_quotient_is_read_back(text):
+    found = Polynomial.parse(text)
+    assert Polynomial.parse(str(found)) == found
+    assert eval(str(found), {"max": max}, {"b": 5, "h": 3}) == found.evaluate(b=5, h=3)
+
+
+def test_sizes_may_be_called_like_words_of_python():
+    found = Polynomial.parse("in*if + lambda//2")
+    assert found.names == ("if", "in", "lambda")
+    assert Polynomial.parse(str(found)) == found

@@ -15,6 +15,8 @@ from wirework.engine import record_sources
 from wirework.solving import check, matches, solve, solve_axes, solve_shapes
 
 if TYPE_CHECKING:
+    from wirework.circuit.blocks import block
+    from wirework.circuit.tracing import trace
     from wirework.explaining import Explanation, explain, source
     from wirework.program import Request
     from wirework.typed_functions import typed
@@ -24,14 +26,17 @@ __version__ = "0.1.0"
 LOADED_WHEN_ASKED = {
     "Explanation": "explaining",
     "Request": "program",
+    "block": "circuit.blocks",
     "explain": "explaining",
     "source": "explaining",
+    "trace": "circuit.tracing",
     "typed": "typed_functions",
 }
 
 __all__ = [
     "Explanation",
     "Request",
+    "block",
     "check",
     "errors",
     "explain",
@@ -41,6 +46,7 @@ __all__ = [
     "solve_axes",
     "solve_shapes",
     "source",
+    "trace",
     "typed",
 ]
 __all__ += api.__all__

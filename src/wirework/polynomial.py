@@ -7,7 +7,9 @@ a rest, the larger of two - is an atom inside one, like a name.
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -75,7 +77,7 @@ class Polynomial:
             ValueError: if it is not made of names, whole numbers, + - * // % ** and max().
         """
         try:
-            return parsed(ast.parse(text.strip(), mode="eval").body)
+            return parsed(ast.parse(KEYWORD.sub(r"\g<0>·", text.strip()), mode="eval").body)
         except (SyntaxError, RecursionError):
             raise ValueError(f"{text!r} is no formula of sizes") from None
 
@@ -213,8 +215,8 @@ class Polynomial:
     def __str__(self) -> str:
         shown = ""
         for monomial, factor in self.terms:
+            alone = len(monomial) == 1 and (factor == 1 or (factor == -1 and shown != ""))
             shown += (" - " if factor < 0 else " + ") if shown else ("-" if factor < 0 else "")
-            alone = len(monomial) == 1 and abs(factor) == 1
             parts = [factor_text(part, power, alone) for part, power in monomial]
             shown += "*".join([str(abs(factor))] * (abs(factor) != 1 or not parts) + parts)
         return shown or "0"
@@ -315,7 +317,8 @@ def largest(*sizes: Polynomial | int) -> Polynomial:
 
 def never_less(one: Polynomial, other: Polynomial) -> bool:
     """Whether one size is at least another whatever the lengths of axes are, as far as coefficients show it."""
-    return all(factor > 0 for _, factor in (one - other).terms)
+    most, least = dict(one.terms), dict(other.terms)
+    return all(most.get(monomial, 0) >= least.get(monomial, 0) for monomial in most.keys() | least.keys())
 
 
 def in_sympy(part: Atom, symbols: Mapping[str, Any]) -> Any:
@@ -328,6 +331,9 @@ def in_sympy(part: Atom, symbols: Mapping[str, Any]) -> Any:
     return {"//": lambda a, b: sympy.floor(a / b), "%": sympy.Mod, "max": sympy.Max}[part.kind](*parts)
 
 
+KEYWORD = re.compile(
+    rf"\b(?:{'|'.join(word for word in keyword.kwlist if word.islower())})\b"
+)  # names that Python would not read as such
 MEANING: dict[str, Callable[..., Polynomial]] = {"//": operator.floordiv, "%": operator.mod, "max": largest}
 WRITTEN: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv,
@@ -341,7 +347,7 @@ def parsed(tree: ast.expr) -> Polynomial:
         case ast.Constant(value=int(number)) if not isinstance(number, bool):
             return Polynomial.of(number)
         case ast.Name(id=name):
-            return Polynomial.symbol(name)
+            return Polynomial.symbol(name.removesuffix("·"))
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return -parsed(inner)
         case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if power >= 0:

@@ -11,6 +11,8 @@ from PIL import Image
 from packaged import folder_or_skip
 from wirework.cli.scans import Volume, read_picture, read_volume
 from wirework.cli.segment import best_class, size_of
+from wirework.models.mlp import DigitMLP
+from wirework.models.residual_unet import ResidualUNet
 from wirework.models.unet import UNet, UNetConfig
 
 
@@ -55,6 +57,18 @@ def save_volume(nibabel, path, values=BALL, affine=AFFINE):
 
 
 class TestImages:
+    def test_a_residual_unet(self, wirework, tmp_path):
+        model = ResidualUNet.preset("ventricle", widths=(2, 4, 6), strides=(2, 2)).eval()
+        model.save_pretrained(tmp_path / "model")
+        Image.fromarray(PIXELS).save(tmp_path / "image.png")
+        result = wirework(
+            "segment", tmp_path / "image.png", "--checkpoint", tmp_path / "model", "-o", tmp_path / "mask.png"
+        )
+        assert result.returncode == 0, result.stderr
+        with torch.no_grad():
+            expected = model.probabilities(torch.tensor(PIXELS / np.float32(255))[None, None])[0].argmax(0)
+        assert np.array_equal(np.array(Image.open(tmp_path / "mask.png")), expected)
+
     @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "I;16"])
     def test_any_mode_and_size(self, wirework, folders, tmp_path, mode):
         if mode == "I;16":
@@ -259,6 +273,11 @@ class TestMistakes:
             wirework, tmp_path / "image.png", "-o", tmp_path / "m.png", "--checkpoint", tmp_path / "two"
         )
         assert said == "the model sees 2 channels, and an image has 1 or 3"
+        DigitMLP.preset("digits").save_pretrained(tmp_path / "mlp")
+        said = self.refused(
+            wirework, tmp_path / "image.png", "-o", tmp_path / "m.png", "--checkpoint", tmp_path / "mlp"
+        )
+        assert said == f"{tmp_path}/mlp has a DigitMLP: only U-Nets segment"
 
 
 def test_the_brain_in_a_head(wirework, nibabel, tmp_path):

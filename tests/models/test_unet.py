@@ -198,9 +198,9 @@ class TestMistakes:
     @pytest.mark.parametrize(
         "shape, message",
         [
-            ((1, 1, 30, 16), "axis s0 is 30, which cannot be halved 3 times: 24 or 32 would fit"),
-            ((1, 1, 64, 4), "axis s1 is 4, which cannot be halved 3 times: 8 would fit"),
-            ((1, 1, 0, 8), "axis s0 is 0, which cannot be halved 3 times: 8 would fit"),
+            ((1, 1, 30, 16), "axis s0 is 30, which is not divisible by 8: 24 or 32 would fit"),
+            ((1, 1, 64, 4), "axis s1 is 4, which is not divisible by 8: 8 would fit"),
+            ((1, 1, 0, 8), "axis s0 is 0, which is not divisible by 8: 8 would fit"),
         ],
     )
     def test_sizes(self, shape, message):

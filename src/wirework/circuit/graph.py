@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wirework.polynomial import Polynomial, product
+
+if TYPE_CHECKING:
+    from wirework.circuit.folding import Block
 
 Dims = tuple[tuple[str, ...], ...]  # for each dimension the axes flattened in it, row-major; () is a dimension of 1
 Role = Literal["input", "parameter", "buffer", "computed"]
@@ -52,12 +56,20 @@ class Node:
     - "slice" (option "dims": for each dimension the integer taken, or (start, stop, step), as formulas in text);
     - "dropout" (option "drop_rate");
     - "constant", "full", "arange": an array that depends on no input (options "value", or "start", "step");
-    - "opaque": anything else. Options: "function", its full name, and "arguments", its arguments with a
-      `Reference(place)` for each input; it is run as it was written, and shown as a box.
+    - "opaque": anything else. Options: "function", its full name ("torch.nn.functional.interpolate",
+      "torch.Tensor.topk"), and "arguments", a tuple of those by place and a dictionary of those by name, with a
+      `Reference(place)` for each input and a `Polynomial` for each size; it is run as it was written, and shown as
+      a box.
+
+    An operand says dimension by dimension how its input is read, mostly as the input's own `dims`. Other axes of the
+    same lengths stand there where a dimension is split, or read as one axis, or where an axis would stand twice: the
+    queries and keys of self-attention have the same `t`, so that keys are read along `t2`, which is as long.
 
     Attributes:
         inputs, outputs: numbers of values.
-        keywords: names of the last inputs, if they are given by keyword and not as operands: "bias", "mask".
+        keywords: names of the last inputs, if they are given by keyword and not as operands: "bias", "mask". A mask of
+            scores has its axes in the option "mask_axes", as an operand: "b 1 k"; without it, it has the last axes of
+            the scores. So for a bias of scores.
         options: plain data. A size in it is a formula in text.
         block: the path of blocks it stands in, from the outermost: ("blocks", "0", "attention").
     """
@@ -78,7 +90,7 @@ class Reference:
     place: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Circuit:
     """A graph of operations.
 
@@ -92,6 +104,8 @@ class Circuit:
         structure: how the outputs are nested in what is returned: a `Reference` for each, in lists, tuples and
             dictionaries.
         blocks: what each block is: the name of its class, or its title. By path, as in `Node.block`.
+        held: arrays that the traced function had and no module has under a name, by the names of their values. They
+            are no part of what is written or compared.
     """
 
     name: str
@@ -102,6 +116,130 @@ class Circuit:
     outputs: tuple[int, ...]
     structure: Any = Reference(0)
     blocks: Mapping[tuple[str, ...], str] = field(default_factory=lambda: MappingProxyType({}))
+    held: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    def run(
+        self, *arrays: Any, parameters: Any = None, training: bool = False, rng: Any = None,
+        sizes: Mapping[str, int] = MappingProxyType({}),
+    ) -> Any:  # fmt: skip
+        """What the traced function gives for these arrays, of NumPy, torch or JAX.
+
+        Args:
+            arrays: one for each input.
+            parameters: the parameters and buffers, by name, or a module that has them.
+            training: whether anything is dropped.
+            rng: what to draw from while training: a generator of NumPy, a key of JAX. torch has its own.
+            sizes: of axes that no array shows.
+
+        Raises:
+            SemanticError: if there are too many or too few arrays or parameters.
+            RankError, AxisSizeError: if their shapes do not fit.
+            BackendError: if they are no arrays, or of two libraries.
+            NotSupportedError: if an opaque operation is of another library.
+        """
+        from wirework.circuit.running import run
+
+        return run(self, arrays, parameters, training, rng, sizes)
+
+    def program(self, kinds: tuple[type, ...], known: tuple[str, ...]) -> str:
+        """The name of what is made once, to run it on arrays of some types; empty if these cannot be mixed.
+
+        torch.compile runs this while it traces, and takes the result, which must be a string, for a constant.
+        """
+        made = vars(self).setdefault("made", {})
+        if (kinds, known) not in made:
+            from wirework.circuit.running import program_for
+
+            made[kinds, known] = program_for(self, kinds, known)
+        return made[kinds, known]
+
+    program._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+    def source(self) -> str:
+        """The source of the function that is run: one statement for each operation."""
+        from wirework.circuit.source import source
+
+        return source(self)
+
+    # -- comparing, folding, fusing ------------------------------------------------------------------------------
+
+    def differences(self, other: Circuit, *, names: bool = True) -> list[str]:
+        """What differs from another circuit, in words; how values are numbered does not matter.
+
+        Args:
+            other: the other circuit.
+            names: whether axes must have the same names; else they are told by the order in which they appear.
+        """
+        from wirework.circuit.comparing import differences
+
+        return differences(self, other, names)
+
+    def same_as(self, other: Circuit, *, names: bool = True) -> bool:
+        """Whether nothing differs from another circuit: see `differences`."""
+        return not self.differences(other, names=names)
+
+    def tree(self, *, folded: bool = True) -> Block:
+        """The blocks as a tree, in which those that follow each other and are the same are one `Repeat`."""
+        from wirework.circuit.folding import tree
+
+        return tree(self, folded)
+
+    def fuse(self) -> Circuit:
+        """The circuit with attention written as dot, softmax, dot in one operation, as far as it means the same."""
+        from wirework.circuit.fusing import fuse
+
+        return fuse(self)
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The circuit as text that `from_json` reads.
+
+        Raises:
+            NotSupportedError: if an option is no plain data.
+        """
+        from wirework.circuit.records import to_json
+
+        return to_json(self, indent)
+
+    @staticmethod
+    def from_json(text: str) -> Circuit:
+        """The circuit that `to_json` has written, equal in everything.
+
+        Raises:
+            DataError: if it is none, or damaged.
+        """
+        from wirework.circuit.records import from_json
+
+        return from_json(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from wirework.circuit.records import restored
+
+        return restored, (self.to_json(), dict(self.held))
+
+    def table(self, *, folded: bool = True) -> str:
+        """A line for each operation: what it gives, its kind, its expression, what it takes, how large that is."""
+        from wirework.circuit.shown import table
+
+        return table(self, folded)
+
+    def __str__(self) -> str:
+        from wirework.circuit.shown import text
+
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<Circuit {self.name}: {len(self.nodes)} operations>"
+
+    def _repr_html_(self) -> str:
+        from wirework.circuit.shown import html
+
+        return html(self)
+
+    # -- reading -----------------------------------------------------------------------------------------------
 
     @property
     def parameters(self) -> tuple[Value, ...]:
@@ -121,3 +259,16 @@ class Circuit:
     def elements(self, value: Value | int) -> Polynomial:
         """How many elements an array has."""
         return product(self.shape(value))
+
+    def cost(self, /, *, dtype: str | None = None, **sizes: int) -> Any:
+        """What it costs: a `wirework.cost.Cost`.
+
+        Args:
+            dtype: of floating values, such as "bfloat16"; by default what they were traced with.
+            sizes: lengths of the axes that have none yet.
+
+        Raises:
+            SemanticError: if there is no axis of a name, or no such dtype.
+            AxisSizeError: if a size is not a whole number from 0 on.
+        """
+        return import_module("wirework.cost").cost(self, dtype=dtype, **sizes)  # by name: what reads it is above it

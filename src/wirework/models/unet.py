@@ -19,10 +19,10 @@ from torch import Tensor, nn
 import wirework as ww
 import wirework.nn.torch as wn
 from wirework.checkpoint import Format
-from wirework.errors import AxisSizeError, RankError, SemanticError, did_you_mean
+from wirework.errors import SemanticError
 from wirework.models.formats.unet import FORMATS
-from wirework.models.model import Config, Model
 from wirework.models.resampling import resample
+from wirework.models.segmentation import Segmenter, SegmenterConfig
 
 ACTIVATIONS: dict[str, Callable[[UNetConfig], nn.Module]] = {
     "relu": lambda config: nn.ReLU(inplace=True),
@@ -33,12 +33,11 @@ ACTIVATIONS: dict[str, Callable[[UNetConfig], nn.Module]] = {
 }
 STATISTICS = {"none": "", "batch": "[b] d [s...]", "instance": "b d [s...]", "group": "b (g [c]) [s...]"}
 INTERPOLATIONS = {"nearest": ("nearest",) * 3, "linear": ("linear", "bilinear", "trilinear")}
-OPTIONS = {"up": ("transposed", *INTERPOLATIONS), "norm": tuple(STATISTICS), "activation": tuple(ACTIVATIONS)}
 HALVE = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
 
 
 @dataclass(frozen=True)
-class UNetConfig(Config):
+class UNetConfig(SegmenterConfig):
     """The sizes and options of a U-Net. Levels are counted from the resolution of the image downwards.
 
     Attributes:
@@ -61,9 +60,6 @@ class UNetConfig(Config):
         grid: what images are resampled to before, for `probabilities`; `()`: they are padded to a size that fits.
     """
 
-    dimensions: int = 2
-    channels: int = 1
-    classes: int = 2
     widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     up_widths: tuple[int, ...] = ()
     out_widths: tuple[int, ...] = ()
@@ -80,13 +76,8 @@ class UNetConfig(Config):
     grid: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, known in OPTIONS.items():
-            value = getattr(self, name)
-            if value not in known:
-                close = did_you_mean(str(value), known)
-                raise SemanticError(f"there is no {name}={value!r}{close}: choose from {', '.join(known)}")
-        if self.dimensions not in (1, 2, 3):
-            raise SemanticError(f"dimensions={self.dimensions}: only 1, 2 and 3 are supported")
+        super().__post_init__()
+        self.choices(up=("transposed", *INTERPOLATIONS), norm=STATISTICS, activation=ACTIVATIONS)
         for name in ("up_widths", "out_widths"):
             given = getattr(self, name)
             if given and len(given) != self.depth:
@@ -108,6 +99,11 @@ class UNetConfig(Config):
     def depth(self) -> int:
         """How often the resolution is halved."""
         return len(self.widths) - 1
+
+    @property
+    def multiples(self) -> tuple[int, ...]:
+        """What the size of an image has to be divisible by, along each axis."""
+        return (2**self.depth,) * self.dimensions
 
     @property
     def ups(self) -> tuple[int, ...]:
@@ -139,7 +135,7 @@ UNetConfig.presets = {
 }
 
 
-class UNet(Model[UNetConfig]):
+class UNet(Segmenter[UNetConfig]):
     """Images to the logits of each place: `b c s... -> b classes s...`, if each axis is divisible by 2**depth.
 
     >>> model = UNet.preset("small")
@@ -175,8 +171,7 @@ class UNet(Model[UNetConfig]):
         Raises:
             AxisSizeError: if the size of an axis is not divisible by 2**depth.
         """
-        self.check_rank(images)
-        self.check_sizes(images)
+        self.check(images)
         halve = HALVE[self.config.dimensions - 1]
         x, skips = images, []
         for level in self.down:
@@ -187,53 +182,16 @@ class UNet(Model[UNetConfig]):
             x = level(x, skip)
         return x
 
-    def check_rank(self, images: Tensor) -> None:
-        """Refuse images with another number of axes."""
-        dimensions = self.config.dimensions
-        if images.ndim != dimensions + 2:
-            axes = " ".join(("b", "c", *(f"s{i}" for i in range(dimensions))))
-            raise RankError(f"a U-Net of {dimensions} dimensions takes '{axes}', not {images.ndim} axes")
-
-    def check_sizes(self, images: Tensor) -> None:
-        """Refuse images that cannot be halved as often as they have to be."""
-        depth, step = self.config.depth, 2**self.config.depth
-        for i, size in enumerate(images.shape[2:]):
-            if not size or size % step:
-                below, above = size // step * step, (size // step + 1) * step
-                fits = f"{below} or {above}" if below else f"{above}"
-                raise AxisSizeError(f"axis s{i} is {size}, which cannot be halved {depth} times: {fits} would fit")
-
-    def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross-entropy over all places.
-
-        Args:
-            images: `b c s...`.
-            labels: the class of each place, `b s...`; with one class in the model, 1 for the foreground.
-        """
-        logits = self(images)
-        if self.config.classes == 1:
-            return F.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype))
-        return F.cross_entropy(logits, labels)
-
     def probabilities(self, images: Tensor) -> Tensor:
         """How likely each place is of each class, for images of any size: `b c s... -> b classes s...`.
 
         An image is resampled to `config.grid` and the result back; or, if there is none, padded with its last values
         to the next size that fits, and the result cut.
         """
+        if not self.config.grid:
+            return super().probabilities(images)
         self.check_rank(images)
-        sizes = images.shape[2:]
-        if self.config.grid:
-            return resample(self.classify(resample(images, self.config.grid)), sizes)
-        step = 2**self.config.depth
-        missing = [(0, -size % step) for size in reversed(sizes)]
-        padded = F.pad(images, [n for pair in missing for n in pair], "replicate") if any(map(max, missing)) else images
-        return self.classify(padded)[(..., *(slice(size) for size in sizes))]
-
-    def classify(self, images: Tensor) -> Tensor:
-        """How likely each place is of each class, for images of a size that fits."""
-        logits = self(images)
-        return logits.sigmoid() if self.config.classes == 1 else logits.softmax(1)
+        return resample(self.classify(resample(images, self.config.grid)), images.shape[2:])
 
     def expressed(self) -> tuple[Format | None, dict[str, Any]]:
         """Our own format, because no other has all options."""

@@ -1,0 +1,1 @@
+"""Tracing functions of JAX: its own trace of them, a jaxpr, is read equation by equation."""

@@ -1,0 +1,105 @@
+"""Equations of a jaxpr that are run as they were written, for any lengths of its axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export
+from jax.core import eval_jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+
+from wirework.circuit.jax.lengths import evaluated_at
+
+Sizes = Mapping[str, int]  # of axes, by what JAX calls their lengths
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """An equation as JAX has it. It is equal to another one that is written alike.
+
+    Attributes:
+        equation: the equation.
+        names: the names of axes, by what JAX calls their lengths.
+    """
+
+    equation: JaxprEqn
+    names: Mapping[str, str]
+
+    def __call__(self, sizes: Mapping[str, int], *arrays: Any) -> Any:
+        """What it gives, for sizes of axes."""
+        results = run(self.equation, arrays, {symbol: sizes[name] for symbol, name in self.names.items()})
+        return results[0] if len(results) == 1 else results
+
+    def __str__(self) -> str:
+        return str(alone(self.equation))
+
+    def __repr__(self) -> str:
+        return f"<Equation {self.equation.primitive}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equation) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def alone(equation: JaxprEqn) -> Jaxpr:
+    """A jaxpr of one equation."""
+    inputs = list(dict.fromkeys(atom for atom in equation.invars if not isinstance(atom, Literal)))
+    return Jaxpr((), inputs, equation.outvars, [equation])
+
+
+def run(equation: JaxprEqn, arrays: Sequence[Any], sizes: Sizes) -> list[Any]:
+    """What one equation gives."""
+    if equation.primitive.name == "dim_as_value":
+        return [jnp.asarray(at_sizes(equation.params["dim"], sizes), equation.outvars[0].aval.dtype)]
+    given: dict[Var, Any] = {
+        atom: jnp.asarray(array) if not hasattr(array, "dtype") else array
+        for atom, array in zip(equation.invars, arrays, strict=True)
+        if not isinstance(atom, Literal)
+    }
+    return eval_jaxpr(alone(equation.replace(params=at_sizes(equation.params, sizes))), (), *given.values())
+
+
+def at_sizes(value: Any, sizes: Sizes) -> Any:
+    """A parameter of an equation with numbers for lengths."""
+    if not sizes:
+        return value
+    if export.is_symbolic_dim(value):
+        return evaluated_at(value, sizes)
+    if isinstance(value, dict):
+        return {key: at_sizes(each, sizes) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [at_sizes(each, sizes) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, ClosedJaxpr):
+        return closed_at_sizes(value, sizes)
+    if isinstance(value, Jaxpr) and not value.constvars:
+        return closed_at_sizes(ClosedJaxpr(value, ()), sizes).jaxpr
+    return value
+
+
+def closed_at_sizes(closed: ClosedJaxpr, sizes: Sizes) -> ClosedJaxpr:
+    """A jaxpr with numbers for lengths: what JAX makes of its equations when they are traced again."""
+
+    def again(*arrays: Any) -> list[Any]:
+        values = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+        values |= dict(zip(closed.jaxpr.invars, arrays, strict=True))
+
+        def value(atom: Any) -> Any:
+            return atom.val if isinstance(atom, Literal) else values[atom]
+
+        for equation in closed.jaxpr.eqns:
+            results = run(equation, [value(atom) for atom in equation.invars], sizes)
+            values |= dict(zip(equation.outvars, results, strict=True))
+        return [value(atom) for atom in closed.jaxpr.outvars]
+
+    structs = [
+        jax.ShapeDtypeStruct(at_sizes(each.aval.shape, sizes), each.aval.dtype, weak_type=each.aval.weak_type)
+        for each in closed.jaxpr.invars
+    ]
+    return jax.make_jaxpr(again)(*structs)
