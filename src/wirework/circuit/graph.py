@@ -59,7 +59,7 @@ class Node:
     - "opaque": anything else. Options: "function", its full name ("torch.nn.functional.interpolate",
       "torch.Tensor.topk"), and "arguments", a tuple of those by place and a dictionary of those by name, with a
       `Reference(place)` for each input and a `Polynomial` for each size; it is run as it was written, and shown as
-      a box.
+      a box. Where no function says all, as for a loop of JAX's, "equation" is what it is called in `Circuit.held`.
 
     An operand says dimension by dimension how its input is read, mostly as the input's own `dims`. Other axes of the
     same lengths stand there where a dimension is split, or read as one axis, or where an axis would stand twice: the
@@ -104,8 +104,9 @@ class Circuit:
         structure: how the outputs are nested in what is returned: a `Reference` for each, in lists, tuples and
             dictionaries.
         blocks: what each block is: the name of its class, or its title. By path, as in `Node.block`.
-        held: arrays that the traced function had and no module has under a name, by the names of their values. They
-            are no part of what is written or compared.
+        held: arrays that the traced function had and no module has under a name, by the names of their values; and
+            what opaque operations run that no function is, by their option "equation". They are no part of what is
+            written or compared.
     """
 
     name: str

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import linecache
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from types import ModuleType
 from typing import Any
 
 from wirework.backends import backend_of
-from wirework.circuit.graph import Circuit, Value
+from wirework.circuit.graph import Circuit, Node, Value
 from wirework.circuit.opaque import function_of, refuse_other_backend, resolved
-from wirework.circuit.source import Way, equations, finder_source, source, symbols
+from wirework.circuit.source import Way, finder_source, source, symbols
 from wirework.circuit.steps import dropping, namespace
 from wirework.errors import (
     AxisSizeError,
     BackendError,
+    NotSupportedError,
     RankError,
     SemanticError,
     WireworkError,
@@ -71,6 +72,7 @@ def given_weights(circuit: Circuit, parameters: Any) -> Mapping[str, Any]:
     """
     needed = [value.name for value in weight_values(circuit)]
     if isinstance(parameters, Mapping):
+        parameters = dict(leaves(parameters))
         for name in parameters:
             if name not in needed:
                 raise SemanticError(f"{circuit.name} has no parameter called {name}{did_you_mean(str(name), needed)}")
@@ -88,6 +90,18 @@ def given_weights(circuit: Circuit, parameters: Any) -> Mapping[str, Any]:
             f"{circuit.name} needs {counted(len(missing), 'parameter')} that parameters= lacks: {shown}"
         )
     return found
+
+
+def leaves(tree: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """The arrays in a tree of dictionaries and lists, by their paths: "blocks.0.weight"."""
+    if isinstance(tree, Mapping):
+        for key, each in tree.items():
+            yield from leaves(each, (*path, str(key)))
+    elif isinstance(tree, list | tuple):
+        for place, each in enumerate(tree):
+            yield from leaves(each, (*path, str(place)))
+    elif tree is not None:
+        yield ".".join(path), tree
 
 
 def backend_for(kinds: Sequence[type]) -> str | None:
@@ -197,10 +211,11 @@ def program_for(circuit: Circuit, kinds: Sequence[type], known: Sequence[str]) -
     backend = backend_for(kinds)
     if backend is None:
         return ""
-    names = {**namespace(backend), "equations": [node.options["equation"] for node in equations(circuit)]}
+    names = {**namespace(backend), "equations": circuit.held}
     for node in circuit.nodes:
         if "equation" in node.options:
             refuse_other_backend(node.options["function"], backend)
+            refuse_lost(circuit, node)
         elif node.kind == "opaque":
             function_of(node.options["function"], backend)
             root = node.options["function"].partition(".")[0]
@@ -215,6 +230,18 @@ def program_for(circuit: Circuit, kinds: Sequence[type], known: Sequence[str]) -
     vars(programs).update(made)
     weakref.finalize(circuit, forget, tuple(made))
     return name
+
+
+def refuse_lost(circuit: Circuit, node: Node) -> None:
+    """Refuse to run what a circuit has been written without.
+
+    Raises:
+        NotSupportedError: if the circuit does not hold what an operation runs.
+    """
+    if node.options["equation"] not in circuit.held:
+        raise NotSupportedError(
+            f"{node.options['function']} is run as it was traced, which is not written with a circuit: trace it again"
+        )
 
 
 def forget(names: Sequence[str]) -> None:

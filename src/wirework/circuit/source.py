@@ -18,8 +18,8 @@ from wirework.operations import OPERATIONS
 from wirework.polynomial import Polynomial
 
 RESERVED = {
-    "arange", "arrays", "changed", "constant", "drop", "equations", "f", "full", "jax", "len", "max", "normalise", "numpy", "shape",
-    "shapes", "torch", "torchvision", "weights", "ww", *keyword.kwlist,
+    "arange", "arrays", "changed", "constant", "drop", "equations", "f", "full", "jax", "len", "max", "normalise",
+    "numpy", "shape", "shapes", "torch", "torchvision", "weights", "ww", *keyword.kwlist,
 }  # fmt: skip
 
 
@@ -256,9 +256,8 @@ class Writer:
             return self.names[node.inputs[each.place]]
 
         if "equation" in node.options:
-            sizes = dictionary({name: self.sizes[name] for name in node.options["equation"].names.values()})
-            given = [sizes, *(self.names[number] for number in node.inputs)]
-            call = f"equations[{equations(self.circuit).index(node)}]({', '.join(given)})"
+            given = [dictionary(self.sizes), *(self.names[number] for number in node.inputs)]
+            call = f"equations[{quoted(node.options['equation'])}]({', '.join(given)})"
             return call if len(node.outputs) == 1 else f"arrays({call})"
         function = ".".join(map(identifier, node.options["function"].split(".")))
         words = torch_word if function.startswith(("torch.", "torchvision.")) else quoted
@@ -278,11 +277,6 @@ class Writer:
     def formula(self, size: Polynomial) -> str:
         """A size, over the variables of this function."""
         return str(size.substitute(**{name: Polynomial.symbol(called) for name, called in self.sizes.items()}))
-
-
-def equations(circuit: Circuit) -> list[Node]:
-    """The opaque operations that are no function with a name: what is run for each is held in the circuit."""
-    return [node for node in circuit.nodes if "equation" in node.options]
 
 
 AXES = ("mask_axes", "bias_axes")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from wirework.circuit.axes import Dim, columns, found
+from wirework.circuit.axes import columns, found
 from wirework.circuit.broadcasting import broadcast
 from wirework.circuit.jax.call import Call
 from wirework.circuit.jax.operand import Operand
 from wirework.circuit.jax.table import translates
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array
+from wirework.circuit.shaping import wish
 
 LEARNED = ("parameter", "buffer")
-
-
-def wish(dims: Sequence[Dim], names: Sequence[str]) -> None:
-    """Propose names for axes that have none."""
-    for dim, name in zip(dims, names, strict=False):
-        for each in found(dim):
-            each.wish = each.wish or name
 
 
 @translates("dot_general")

@@ -9,12 +9,12 @@ from jax import lax
 
 from wirework.circuit.axes import Dim, columns, found, length_of, one_axis
 from wirework.circuit.jax.call import Call
-from wirework.circuit.jax.contraction import wish
 from wirework.circuit.jax.operand import Operand
-from wirework.circuit.jax.reduction import Total
+from wirework.circuit.jax.reduction import Total, along
 from wirework.circuit.jax.table import translates
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import wish
 from wirework.circuit.sliding import KERNEL
 from wirework.polynomial import product
 
@@ -72,9 +72,12 @@ def in_order(dims: Sequence[Any], places: Sequence[int]) -> list[Any]:
 def convolution(call: Call, x: Operand, weight: Operand) -> tuple[Array, ...] | None:
     """`b [h w c], [p q c] d -> b h w d`, in whatever order dimensions stand; with groups g, `b ... (g [c])`."""
     params, numbers = call.params, call.params["dimension_numbers"]
-    if params["batch_group_count"] != 1 or any(each != 1 for each in params["lhs_dilation"]):
-        return None
+    transposed = any(each != 1 for each in params["lhs_dilation"])
     left, right, groups = call.array(x), call.array(weight), params["feature_group_count"]
+    if params["batch_group_count"] != 1 or (transposed and groups != 1):
+        return None
+    if transposed:
+        (right,) = along(call, "flip", right, numbers.rhs_spec[2:])
     batch, channels, *space = [found(left.dims[place]) for place in numbers.lhs_spec]
     out, into, *kernel = [found(right.dims[place]) for place in numbers.rhs_spec]
     kernel = list(map(one_axis, kernel))
@@ -87,8 +90,10 @@ def convolution(call: Call, x: Operand, weight: Operand) -> tuple[Array, ...] | 
     sizes = [shape[place] for place in numbers.lhs_spec[2:]]
     options = given(
         stride=option(params["window_strides"], 1), dilation=option(params["rhs_dilation"], 1),
-        padding=padding_of(call, params["padding"], sizes, spread, params["window_strides"]),
+        padding=None if transposed else padding_of(call, params["padding"], sizes, spread, params["window_strides"]),
     )  # fmt: skip
+    if transposed:
+        options |= backwards(call, spread)
     group: Dim = ()
     if groups == 1:
         batch, taken, made = columns([[batch], [channels, into], [out]])
@@ -109,6 +114,26 @@ def convolution(call: Call, x: Operand, weight: Operand) -> tuple[Array, ...] | 
     result = in_order([batch, whole, *dims], numbers.out_spec)
     reading = in_order([batch, (*group, *made), *after], numbers.out_spec)
     return call.step("conv", (left, right), readings, [call.result(result, tuple(reading))], **options)
+
+
+def backwards(call: Call, windows: Sequence[int]) -> dict[str, Any]:
+    """The options of a transposed convolution, which JAX writes as one of an input with gaps.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    params = call.params
+    pads = [(int(call.formula(low)), int(call.formula(high))) for low, high in params["padding"]]
+    cut = [window - 1 - low for window, (low, _) in zip(windows, pads, strict=True)]
+    more = [high - low for low, high in pads]
+    if any(each != 1 for each in params["window_strides"]) or min(*cut, *more) < 0:
+        raise ValueError("no transposed convolution")
+    return given(
+        stride=option(params["lhs_dilation"], 1),
+        padding=option(cut, 0),
+        output_padding=option(more, 0),
+        transposed=True,
+    )
 
 
 # -- pooling ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def literal(reader: Reader, value: Any, dtype: str) -> Operand:
     """A number that stands in a jaxpr; one that is not whole as it was probably written."""
-    number = np.asarray(value).item()
+    number: Any = np.asarray(value).item()
     if dtype in ("float32", "float16", "bfloat16") and isinstance(number, float):
         number = float(str(jnp.dtype(dtype).type(number)))
     (array,) = reader.recorder.step("constant", (), (), [Result((), dtype)], value=number)
@@ -49,7 +49,7 @@ for primitive, kind in SINGLE.items():
     translates(primitive)(single(kind))
 
 
-@translates("copy", "copy_p", "reduce_precision_identity", "optimization_barrier", "pvary", "name")
+@translates("copy", "copy_p", "optimization_barrier", "pvary", "name")
 def identity(call: Call, *operands: Operand) -> list[Operand]:
     """The same elements in the same place."""
     return list(operands)
@@ -95,7 +95,7 @@ def cast(call: Call, x: Operand) -> Operand:
 
 PAIRS = {
     "max": "maximum", "min": "minimum", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-    "eq": "equal", "ne": "not_equal", "pow": "power",
+    "eq": "equal", "ne": "not_equal",
 }  # fmt: skip
 TRUTHS = {"and": "logical_and", "or": "logical_or", "xor": "not_equal"}
 
@@ -115,6 +115,13 @@ for primitive, kind in PAIRS.items():
     translates(primitive)(pair(kind))
 for primitive, kind in TRUTHS.items():
     translates(primitive)(pair(kind, only_bool=True))
+
+
+@translates("pow")
+def power(call: Call, x: Operand, y: Operand) -> Operand:
+    """A power; with a number as exponent one function."""
+    exponent = y.array.scalar
+    return call.elementwise("power", x, y) if exponent is None else call.elementwise("power", x, exponent=exponent)
 
 
 NEUTRAL = {"add": 0, "multiply": 1, "logical_and": True, "logical_or": False}
@@ -193,6 +200,8 @@ def select(call: Call, which: Operand, *cases: Operand) -> Operand | None:
     """One or the other."""
     if len(cases) != 2 or which.array.dtype != "bool":
         return None
+    if which.array.scalar is not None and len(cases[0].dims) == len(cases[1].dims):
+        return cases[int(which.array.scalar)]
     if (cases[1].array.scalar, cases[0].array.scalar) == (True, False) and call.dtype() == "bool":
         return which if which.dims or not call.shape() else None
     chosen = call.elementwise("where", which, cases[1], cases[0])

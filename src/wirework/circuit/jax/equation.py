@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +11,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import export
-from jax.core import eval_jaxpr
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 from wirework.circuit.jax.lengths import evaluated_at
 
+NUMBER = re.compile(r"np\.\w+\((-?\d+)\)")
 Sizes = Mapping[str, int]  # of axes, by what JAX calls their lengths
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Equation:
-    """An equation as JAX has it. It is equal to another one that is written alike.
+    """An equation as JAX has it.
 
     Attributes:
         equation: the equation.
@@ -34,35 +36,30 @@ class Equation:
         results = run(self.equation, arrays, {symbol: sizes[name] for symbol, name in self.names.items()})
         return results[0] if len(results) == 1 else results
 
-    def __str__(self) -> str:
-        return str(alone(self.equation))
-
-    def __repr__(self) -> str:
-        return f"<Equation {self.equation.primitive}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Equation) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
+    @property
+    def name(self) -> str:
+        """A name that equations have in common which are written alike."""
+        avals = [str(atom.aval) for atom in (*self.equation.invars, *self.equation.outvars)]
+        text = f"{avals} {written(self.equation.params)}"
+        return f"{self.equation.primitive} {hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def alone(equation: JaxprEqn) -> Jaxpr:
-    """A jaxpr of one equation."""
-    inputs = list(dict.fromkeys(atom for atom in equation.invars if not isinstance(atom, Literal)))
-    return Jaxpr((), inputs, equation.outvars, [equation])
+def written(params: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters of an equation as text, without functions, which have no text."""
+    texts = {name: NUMBER.sub(r"\1", str(each)) for name, each in params.items()}
+    return {name: text for name, text in texts.items() if " at 0x" not in text}
 
 
 def run(equation: JaxprEqn, arrays: Sequence[Any], sizes: Sizes) -> list[Any]:
     """What one equation gives."""
     if equation.primitive.name == "dim_as_value":
-        return [jnp.asarray(at_sizes(equation.params["dim"], sizes), equation.outvars[0].aval.dtype)]
-    given: dict[Var, Any] = {
-        atom: jnp.asarray(array) if not hasattr(array, "dtype") else array
-        for atom, array in zip(equation.invars, arrays, strict=True)
-        if not isinstance(atom, Literal)
-    }
-    return eval_jaxpr(alone(equation.replace(params=at_sizes(equation.params, sizes))), (), *given.values())
+        aval: Any = equation.outvars[0].aval
+        return [jnp.asarray(at_sizes(equation.params["dim"], sizes), aval.dtype)]
+    bound = equation.primitive.get_bind_params(at_sizes(equation.params, sizes))
+    functions, params = bound if isinstance(bound, tuple) else ((), bound)
+    given = [array if hasattr(array, "dtype") else jnp.asarray(array) for array in arrays]
+    results = equation.primitive.bind(*functions, *given, **params)
+    return list(results) if equation.primitive.multiple_results else [results]
 
 
 def at_sizes(value: Any, sizes: Sizes) -> Any:

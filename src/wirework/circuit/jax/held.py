@@ -14,6 +14,7 @@ import numpy as np
 
 OURS = ("jax", "jaxlib", "flax", "equinox", "haiku")
 THEIRS = ("torch", "torchvision", "transformers", "timm")
+LIBRARIES = (*OURS, *THEIRS, "numpy", "wirework")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def bound(function: Any) -> Bound:
         arguments = [made.pop(name) for name in argument_names(function)]
         return functools.partial(function.func, *arguments, **made)
 
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
+    names = list(map(path_text, paths))
     return Bound(names, [plain[place] for place in places], rebuilt)
 
 
@@ -66,6 +67,12 @@ def argument_names(function: functools.partial[Any]) -> list[str]:
         names = []
     count = len(function.args)
     return [*names[:count], *(f"argument{place}" for place in range(len(names), count))]
+
+
+def path_text(path: Sequence[Any]) -> str:
+    """A path in a tree: "blocks.0.weight"."""
+    parts = [next((getattr(key, kind) for kind in ("key", "idx", "name") if hasattr(key, kind)), key) for key in path]
+    return ".".join(map(str, parts))
 
 
 def is_array(value: Any) -> bool:
@@ -82,35 +89,49 @@ def variables(function: Any, seen: set[int] | None = None) -> Iterator[tuple[str
     while isinstance(function, functools.partial):
         yield from [("", each) for each in (*function.args, *function.keywords.values())]
         function = function.func
+    function = inspect.unwrap(function) if callable(function) else function
     if inspect.ismethod(function):
-        yield "self", function.__self__
+        yield from attributes(function.__self__)
         function = function.__func__
-    plain = inspect.unwrap(function) if callable(function) else function
-    if not isinstance(plain, types.FunctionType):
-        yield from vars(plain).items() if hasattr(plain, "__dict__") else ()
-        plain = inspect.unwrap(getattr(type(plain), "__call__", plain))
-    if not isinstance(plain, types.FunctionType) or id(plain) in seen or root(plain) in (*OURS, *THEIRS, "wirework"):
+    if not isinstance(function, types.FunctionType) and callable(function):
+        yield from attributes(function)
+        function = inspect.unwrap(type(function).__call__)
+    if not isinstance(function, types.FunctionType) or id(function) in seen or root(function) in LIBRARIES:
         return
-    seen.add(id(plain))
-    found = inspect.getclosurevars(plain)
-    defaults = {name: each.default for name, each in inspect.signature(plain).parameters.items()}
-    for name, value in {**found.globals, **found.nonlocals, **defaults}.items():
+    seen.add(id(function))
+    defaults = {name: each.default for name, each in inspect.signature(function).parameters.items()}
+    around = inspect.getclosurevars(function).nonlocals
+    names = {name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__}
+    for name, value in {**names, **around, **defaults}.items():
         yield name, value
         if callable(value) and not inspect.isclass(value):
             yield from variables(value, seen)
+
+
+def attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an object has, by name."""
+    yield from vars(value).items() if hasattr(value, "__dict__") else ()
+
+
+def names_in(code: types.CodeType) -> Iterator[str]:
+    """The names in some code, and in that of functions inside."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            yield from names_in(inner)
 
 
 def names_of(function: Any) -> dict[int, str]:
     """The names of the arrays in the variables of a function, by identity."""
     found: dict[str, list[tuple[Any, Any]]] = {}
     for name, value in variables(function):
-        leaves = [each for each in tree_of(value) if is_array(each[1])]
+        leaves = [each for each in tree_of(value) if isinstance(each[1], jax.Array)]
         if leaves and name:
             found.setdefault(name, leaves)
     names: dict[int, str] = {}
     for variable, leaves in found.items():
         for path, leaf in leaves:
-            inside = jax.tree_util.keystr(path, simple=True, separator=".")
+            inside = path_text(path)
             prefix = [variable] if len(found) > 1 or not inside else []
             names.setdefault(id(leaf), ".".join([*prefix, *([inside] if inside else [])]))
     return names
@@ -138,7 +159,7 @@ def roots_of(value: Any) -> Iterator[str]:
         yield from {type(leaf).__module__.partition(".")[0] for _, leaf in tree_of(value)}
     code = getattr(value, "__code__", None)
     if code is not None:
-        yield from {name.partition(".")[0] for name in code.co_names if name.partition(".")[0] == "jax"}
+        yield from {name.partition(".")[0] for name in names_in(code) if name.partition(".")[0] == "jax"}
 
 
 def root(value: Any) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from wirework.circuit.axes import Dim, apart, columns, found, one_axis
 from wirework.circuit.broadcasting import broadcast
 from wirework.circuit.jax.call import Call
-from wirework.circuit.jax.contraction import wish
 from wirework.circuit.jax.operand import Operand, Progression, reading_of
 from wirework.circuit.jax.table import translates
 from wirework.circuit.jax.views import sliced
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import wish
 
 
 @translates("gather")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wirework.circuit.axes import Dim, apart, axis, columns, found, hint_of, length_of
+from wirework.circuit.axes import Dim, apart, columns, found
 from wirework.circuit.jax.call import Call
 from wirework.circuit.jax.operand import Operand, is_one, of
 from wirework.circuit.jax.table import translates
 from wirework.circuit.jax.views import sliced
-from wirework.circuit.readings import Item, Reading, Sum
+from wirework.circuit.readings import Reading, Sum
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import joined
 from wirework.polynomial import Polynomial
 
 
@@ -28,15 +29,6 @@ def concatenate(call: Call, *operands: Operand) -> Operand:
     if place == len(others) and all(is_one(each.dims[place]) for each in operands):
         result.columns = operands
     return result
-
-
-def joined(others: Sequence[Dim], place: int, parts: Sequence[Dim]) -> tuple[list[Dim], Reading]:
-    """The dimensions with a new one in a place, of parts one after the other, and how it is read."""
-    length = sum(map(length_of, parts), Polynomial.of(0))
-    longest = max(parts, key=hint_of)
-    whole = axis(length, sum(map(hint_of, parts)), longest[0].wish if len(longest) == 1 else "n")
-    concat: tuple[Item, ...] = (Sum(tuple(parts)),)
-    return [*others[:place], whole, *others[place:]], (*others[:place], concat, *others[place:])
 
 
 @translates("stack")

@@ -13,7 +13,7 @@ from typing import Any
 from jax import export
 
 from wirework.circuit.signatures import UNITS
-from wirework.circuit.sizes import refuse_length, sized
+from wirework.circuit.sizes import Comparisons, refuse_length, sized
 from wirework.polynomial import Polynomial, largest, product
 
 Length = Any  # a whole number, or a symbolic dimension of JAX's
@@ -93,10 +93,13 @@ class Lengths:
         """Options with sizes that know their formula."""
         if isinstance(value, tuple | list):
             return type(value)(map(self.plain, value))
-        return self.size(value) if export.is_symbolic_dim(value) else value
+        number = self.symbols is self.hints and isinstance(value, int) and not isinstance(value, bool)
+        return self.size(value) if number or export.is_symbolic_dim(value) else value
 
-    def refuse(self, message: str) -> None:
+    def refuse(self, message: str, unequal: Comparisons) -> None:
         """Say which axis of unknown length a function of JAX refuses, which says so in shapes: "(b, t), (2, 3)".
+
+        A length that an array cannot be broadcast to is noted only: a shorter axis may fit, of a table of positions.
 
         Raises:
             Sized: if there is one.
@@ -107,7 +110,10 @@ class Lengths:
             for left, right in zip(reversed(one), reversed(other), strict=False):
                 for name, number in ((left, right), (right, left)):
                     if name in names and number.isdigit() and number != "1":
-                        refuse_length(Polynomial.symbol(names[name]), Polynomial.of(int(number)))
+                        lengths = Polynomial.symbol(names[name]), Polynomial.of(int(number))
+                        unequal.append(lengths)
+                        if "broadcast" not in message:
+                            refuse_length(*lengths)
 
 
 def constraints(name: str, hint: int) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
-from wirework.circuit.axes import found, hint_of
+from wirework.circuit.axes import Dim, found, hint_of
 from wirework.circuit.graph import Reference
 from wirework.circuit.jax import (  # noqa: F401
     contraction,
@@ -22,7 +24,7 @@ from wirework.circuit.jax import (  # noqa: F401
     views,
 )
 from wirework.circuit.jax.call import Call
-from wirework.circuit.jax.equation import Equation
+from wirework.circuit.jax.equation import Equation, run
 from wirework.circuit.jax.lengths import Lengths
 from wirework.circuit.jax.operand import Operand, of
 from wirework.circuit.jax.reduction import Total
@@ -30,11 +32,14 @@ from wirework.circuit.jax.table import TRANSLATORS
 from wirework.circuit.jax.templates import Producers, composite
 from wirework.circuit.recorder import Array, Recorder, Result
 
-# Takes a reader, an equation and what that is applied to; gives what it returns, or nothing if it knows nothing about it.
+# Takes a reader, an equation and what that is applied to; gives what it returns, or nothing if it knows nothing of it.
 Hook = Callable[[Any, Any, Sequence[Operand]], "Sequence[Operand] | None"]
 
 INLINED = ("jit", "pjit", "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr", "remat", "remat2",
            "checkpoint", "closed_call", "core_call", "core_closed_call", "custom_lin")  # fmt: skip
+
+
+NAMES = {"while": "while_loop"}  # of primitives that JAX's functions do not have
 
 
 class Misfit(Exception):
@@ -55,7 +60,7 @@ class Reader:
         self.recorder, self.lengths, self.held, self.noted = recorder, lengths, held, noted
         self.producers = Producers()
         self.outer: tuple[str, ...] = ()
-        self.uses: Counter[Any] = Counter()
+        self.uses: dict[Any, int] = {}  # how often each variable is used
         self.sums: dict[Array, Total] = {}
         self.wrapped: dict[Array, Array] = {}  # coordinates before negative ones were counted from the end
 
@@ -67,22 +72,19 @@ class Reader:
         """What the equations of a jaxpr give."""
         known: dict[Any, Operand] = dict(zip(jaxpr.constvars, consts, strict=True))
         known |= dict(zip(jaxpr.invars, operands, strict=True))
-
-        def operand(atom: Any) -> Operand:
-            return self.literal(atom) if isinstance(atom, Literal) else known[atom]
-
         atoms = [atom for each in jaxpr.eqns for atom in each.invars] + list(jaxpr.outvars)
-        self.uses.update(atom for atom in atoms if not isinstance(atom, Literal))
+        self.uses |= Counter(atom for atom in atoms if not isinstance(atom, Literal))
         for equation in jaxpr.eqns:
             self.producers.note(equation)
-            given = [operand(atom) for atom in equation.invars]
-            made = self.equation(equation, given, known)
+            made = self.equation(equation, known)
             known |= dict(zip(equation.outvars, made, strict=True))
-        return [operand(atom) for atom in jaxpr.outvars]
+        return [self.operand(atom, known) for atom in jaxpr.outvars]
 
-    def literal(self, atom: Any) -> Operand:
-        """A number that stands in a jaxpr."""
-        return elementwise.literal(self, atom.val, str(atom.aval.dtype))
+    def operand(self, atom: Any, known: Mapping[Any, Operand]) -> Operand:
+        """What a variable stands for, or a number that stands in a jaxpr."""
+        if isinstance(atom, Literal):
+            return elementwise.literal(self, atom.val, str(getattr(atom.aval, "dtype", "")))
+        return known[atom]
 
     def array(self, operand: Operand) -> Array:
         """The array that an operand is, with all its dimensions."""
@@ -101,13 +103,14 @@ class Reader:
 
     # -- one equation ------------------------------------------------------------------------------------------------
 
-    def equation(self, equation: Any, given: Sequence[Operand], known: Mapping[Any, Operand]) -> Sequence[Operand]:
+    def equation(self, equation: Any, known: Mapping[Any, Operand]) -> Sequence[Operand]:
         """What one equation gives."""
         before, self.outer = self.outer, (*self.outer, *scopes(equation))
         self.recorder.path.append(self.outer)
         for count, title in enumerate(self.outer):
             self.recorder.blocks.setdefault(self.outer[: count + 1], title)
         try:
+            given = [self.operand(atom, known) for atom in equation.invars]
             return self.noted(self, equation, given) or self.translated(equation, given, known)
         finally:
             self.recorder.path.pop()
@@ -115,6 +118,8 @@ class Reader:
 
     def translated(self, equation: Any, given: Sequence[Operand], known: Mapping[Any, Operand]) -> Sequence[Operand]:
         """What one equation gives that is no operation of wirework's."""
+        if (number := calculated(equation, given)) is not None:
+            return [elementwise.literal(self, number, str(equation.outvars[0].aval.dtype))]
         call = Call(self, equation, given)
         made = self.tried(call, lambda: composite(call, self.producers, known))
         if made is None and equation.primitive.name in INLINED and (jaxpr := inner(equation.params)) is not None:
@@ -160,8 +165,8 @@ class Reader:
         """An equation as it was written."""
         inputs = [call.array(operand) for operand in call.operands]
         results = []
-        for place, variable in enumerate(call.equation.outvars):
-            dims = []
+        for variable in call.equation.outvars:
+            dims: list[Dim] = []
             for at, length in enumerate(getattr(variable.aval, "shape", ())):
                 taken = {each for dim in dims for each in dim}
                 alike = [
@@ -172,14 +177,52 @@ class Reader:
                 dims.append(alike[0] if alike else call.new(length))
             results.append(Result(tuple(dims), str(getattr(variable.aval, "dtype", "token"))))
         operands = [tuple(map(found, array.dims)) for array in inputs]
-        name = call.equation.primitive.name
-        says_all = hasattr(lax, name) and all(each is None for each in call.params.values())
-        made = call.step(
-            "opaque", inputs, operands, results, function=f"jax.lax.{name}" if hasattr(lax, name) else f"jax.{name}",
-            arguments=(tuple(map(Reference, range(len(inputs)))), {}),
-            **({} if says_all else {"equation": Equation(call.equation, self.lengths.names)}),
-        )  # fmt: skip
+        primitive = str(call.equation.primitive.name)
+        name = NAMES.get(primitive, primitive)
+        options: dict[str, Any] = {
+            "function": f"jax.lax.{name}" if hasattr(lax, name) else f"jax.{name}",
+            "arguments": (tuple(map(Reference, range(len(inputs)))), {}),
+        }
+        if not is_function(call.equation):
+            equation = Equation(call.equation, self.lengths.names)
+            options["equation"] = equation.name
+            self.recorder.held[equation.name] = equation
+        made = call.step("opaque", inputs, operands, results, **options)
         return [of(array) for array in made]
+
+
+def is_function(equation: Any) -> bool:
+    """Whether JAX has an equation as a function of the same arrays, without anything else."""
+    name = equation.primitive.name
+    function = getattr(lax, name, None)
+    if function is None or name.startswith("dynamic") or any(each is not None for each in equation.params.values()):
+        return False
+    given, *rest = parameters_of(function, len(equation.invars))
+    return given == len(equation.invars) and not any(rest)
+
+
+def parameters_of(function: Callable[..., Any], count: int) -> list[Any]:
+    """How many of so many arguments a function takes by place, and for each further one whether it must be given."""
+    every = list(inspect.signature(function).parameters.values())
+    by_place = [each for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    return [len(by_place[:count]), *(each.default is each.empty for each in every if each not in by_place[:count])]
+
+
+def calculated(equation: Any, given: Sequence[Operand]) -> Any:
+    """The number that an equation gives for numbers; nothing if it gives anything else."""
+    numbers = [each.array.scalar for each in given]
+    aval: Any = equation.outvars[0].aval
+    plain = len(equation.outvars) == 1 and not inner(equation.params) and equation.primitive.name != "stop_gradient"
+    if (
+        not plain
+        or not numbers
+        or None in numbers
+        or getattr(aval, "shape", None) != ()
+        or getattr(aval.dtype, "kind", "k") not in "bif"
+    ):
+        return None
+    arrays = [jnp.asarray(each.array.scalar, each.array.dtype) for each in given]
+    return run(equation, arrays, {})[0]
 
 
 def inner(params: Mapping[str, Any]) -> ClosedJaxpr | Jaxpr | None:

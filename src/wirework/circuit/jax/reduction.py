@@ -8,7 +8,7 @@ from typing import Any
 
 from wirework.circuit.axes import Dim, found, length_of, one_axis
 from wirework.circuit.jax.call import Call
-from wirework.circuit.jax.operand import Operand
+from wirework.circuit.jax.operand import Operand, Progression, of
 from wirework.circuit.jax.table import translates
 from wirework.circuit.readings import Reading, marked
 from wirework.circuit.recorder import Array, Result
@@ -61,14 +61,16 @@ def reduced(
     return made
 
 
-def along(call: Call, kind: str, array: Array, over: Sequence[int], **options: Any) -> tuple[Array, ...]:
+def along(
+    call: Call, kind: str, array: Array, over: Sequence[int], place: int = 0, **options: Any
+) -> tuple[Array, ...]:
     """What goes along some dimensions and gives one as long."""
     own = [
         one_axis(each) if at in over and not found(each) else each
         for at, each in enumerate(acted_on(kind, array, over))
     ]
     reading = marked(own, [each for at in over for each in own[at]])
-    return call.step(kind, (array,), (reading,), [call.result(array.dims, reading)], **options)
+    return call.step(kind, (array,), (reading,), [call.result(array.dims, reading, place)], **options)
 
 
 def normalise(call: Call, array: Array, over: Sequence[int], epsilon: float) -> tuple[Array, ...]:
@@ -104,12 +106,27 @@ translates("cumprod")(cumulative("cumprod"))
 
 
 @translates("sort")
-def sort(call: Call, *operands: Operand) -> Any:
-    """Elements in order; of several arrays only as JAX does it."""
-    return along(call, "sort", call.array(operands[0]), [call.params["dimension"]]) if len(operands) == 1 else None
+def sort(call: Call, x: Operand, *others: Operand) -> list[Array] | None:
+    """Elements in order, and their order; of other arrays only as JAX does it."""
+    place = call.params["dimension"]
+    order = Progression(Polynomial.of(0), Polynomial.of(1), place)
+    if len(others) > 1 or any(each.known != (order,) for each in others):
+        return None
+    kinds = ("sort", "argsort")[: len(others) + 1]
+    return [along(call, kind, call.array(x), [place], number)[0] for number, kind in enumerate(kinds)]
 
 
 @translates("rev")
 def flip(call: Call, x: Operand) -> Any:
     """Backwards."""
-    return along(call, "flip", call.array(x), call.params["dimensions"])
+    over: tuple[int, ...] = call.params["dimensions"]
+    (array,) = along(call, "flip", call.array(x), over)
+    known = [
+        backwards(each, array.shape[each.along]) for each in x.known if each.along is not None and each.along in over
+    ]
+    return of(array, tuple(known))
+
+
+def backwards(known: Progression, length: Polynomial) -> Progression:
+    """A progression from its end to its start."""
+    return Progression(known.start + known.step * (length - 1), -known.step, known.along)

@@ -23,7 +23,7 @@ from wirework.circuit.operations import is_number, note, refuse_sizes
 from wirework.circuit.recorder import Array, Recorder, Result, Step
 from wirework.circuit.sizes import Comparisons, Sized
 from wirework.engine import observing
-from wirework.errors import NotSupportedError, WireworkError
+from wirework.errors import NotSupportedError
 from wirework.keywords import is_named, runtime_value
 from wirework.operations import Operation
 from wirework.polynomial import Polynomial
@@ -31,6 +31,10 @@ from wirework.program import Prepared, Program, prepare, program_for
 
 MOST = 4096  # elements: of larger arrays none are written into a circuit
 PREFIX = "wirework_"
+NEED_ELEMENTS = (
+    jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError, jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+)  # fmt: skip
 traced_by = jax.make_user_context() if hasattr(jax, "make_user_context") else None  # no trace takes another's code
 
 
@@ -77,7 +81,7 @@ class Jax:
     @contextmanager
     def session(self, function: Any, recorder: Recorder, unequal: Comparisons) -> Iterator[JaxSession]:
         """Begin to trace a function."""
-        session = JaxSession(bound(function), names_of(function), recorder)
+        session = JaxSession(bound(function), names_of(function), recorder, unequal)
         with traced_by(session) if traced_by is not None else contextlib.nullcontext():
             yield session
 
@@ -89,10 +93,11 @@ class JaxSession:
         bound: the function, apart from arrays that are bound to it.
         names: of arrays that it holds, by identity.
         recorder: what is written down.
+        unequal: where lengths are noted that do not fit.
     """
 
-    def __init__(self, bound: Bound, names: Mapping[int, str], recorder: Recorder) -> None:
-        self.bound, self.names, self.recorder = bound, names, recorder
+    def __init__(self, bound: Bound, names: Mapping[int, str], recorder: Recorder, unequal: Comparisons) -> None:
+        self.bound, self.names, self.recorder, self.unequal = bound, names, recorder, unequal
         self.lengths = Lengths({}, {})
         self.noted: dict[str, Noted] = {}
         self.held: dict[int, tuple[Any, Array]] = {}
@@ -130,9 +135,9 @@ class JaxSession:
         """Call the code of an operation."""
         return program.function(*arrays, *prepared.values)
 
-    def weight(self, array: Any, name: str) -> Array:
+    def weight(self, array: Any, name: str, learned: bool = True) -> Array:
         """A parameter; what is not learned, having no floating-point numbers, is a buffer."""
-        role: Role = "parameter" if jnp.issubdtype(array.dtype, jnp.inexact) else "buffer"
+        role: Role = "parameter" if learned and jnp.issubdtype(array.dtype, jnp.inexact) else "buffer"
         dims = [axis(Polynomial.of(length), length) for length in array.shape]
         dtype = array.dtype if isinstance(array, jax.Array) else jax.dtypes.canonicalize_dtype(array.dtype)
         made = self.recorder.array(dims, str(dtype), role, name)
@@ -144,10 +149,10 @@ class JaxSession:
         """An array that the function holds: under its name, or if it is small as what the code spells out."""
         if id(array) in self.held:
             return self.held[id(array)][1]
-        key = jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key)
+        key = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
         if id(array) in self.names or key or array.size > MOST:
             name = self.names.get(id(array), f"held{len(self.held) + 1}")
-            made = self.weight(array, name)
+            made = self.weight(array, name, learned=id(array) in self.names)
         else:
             dims = tuple(axis(Polynomial.of(length), length) for length in array.shape)
             value = np.asarray(array).tolist()
@@ -169,15 +174,7 @@ class JaxSession:
         except (Sized, NotSupportedError):
             raise
         except Exception as error:
-            if not hints or isinstance(error, WireworkError):
-                raise
-            symbolic, self.lengths = self.lengths, self.lengths.fixed
-            try:
-                closed, shapes = self.jaxpr(stand_ins, named)
-            except Exception as other:
-                symbolic.refuse(str(error))
-                self.lengths.refuse(str(other))
-                raise error from None
+            closed, shapes = self.with_numbers(stand_ins, named, error)
         reader = Reader(self.recorder, self.lengths, self.constant, self.operation)
         weights = [of(array) for array in self.weights]
         outputs = reader.read(closed, [*weights, *map(of, given)])
@@ -201,6 +198,27 @@ class JaxSession:
                 return jax.make_jaxpr(function, return_shape=True)(weights, arrays, keywords)
         finally:
             tracing.by = before
+
+    def with_numbers(self, stand_ins: Sequence[StandIn], named: Mapping[str, StandIn], error: Exception) -> Any:
+        """The same with numbers for lengths, where symbols were refused with an error.
+
+        Raises:
+            NotSupportedError: if the function needs elements.
+            Sized: if the length of an axis is wrong.
+        """
+        symbolic, self.lengths = self.lengths, self.lengths.fixed
+        try:
+            return self.jaxpr(stand_ins, named)
+        except NEED_ELEMENTS as other:
+            raise NotSupportedError(
+                f"this needs the elements of an array, and while a function is traced there are none: "
+                f"{str(other).splitlines()[0]}",
+                notes=["what is computed must depend on shapes only; compute this outside, and pass it as an argument"],
+            ) from other
+        except Exception as other:
+            symbolic.refuse(str(error), self.unequal)
+            self.lengths.refuse(str(other), self.unequal)
+            raise error from None
 
     def struct(self, stand_in: StandIn) -> jax.ShapeDtypeStruct:
         """The shape and type of an input, as JAX wants them."""

@@ -6,7 +6,6 @@ what stands in the jaxpr is compared with what JAX makes of the function itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +16,9 @@ import numpy as np
 from jax.extend.core import Jaxpr, Literal
 
 from wirework.circuit.jax.call import Call
+from wirework.circuit.jax.equation import written
 from wirework.circuit.jax.operand import Operand
 from wirework.circuit.jax.reduction import along, normalise, reduced
-
-
-NUMBER = re.compile(r"np\.\w+\((-?\d+)\)")
 
 
 class Producers:
@@ -37,7 +34,8 @@ class Producers:
 
     def trace(self, candidate: Candidate, arguments: Sequence[Any]) -> Jaxpr:
         """What JAX makes of a function."""
-        structs = [jax.ShapeDtypeStruct(each.aval.shape, each.aval.dtype) for each in arguments]
+        avals = [each.aval for each in arguments]
+        structs = [jax.ShapeDtypeStruct(each.shape, each.dtype, weak_type=each.weak_type) for each in avals]
         key = candidate.name, str(structs)
         if key not in self.traces:
             self.traces[key] = jax.make_jaxpr(candidate.function)(*structs).jaxpr
@@ -63,8 +61,10 @@ class Candidate:
 
 def composite(call: Call, producers: Producers, known: Mapping[Any, Operand]) -> Any:
     """The one operation that an equation is the last step of; nothing if there is none."""
+    given = {id(atom): operand for atom, operand in zip(call.equation.invars, call.operands, strict=True)}
     for candidate in candidates(call, producers):
-        if any(isinstance(each, Literal) or each not in known for each in candidate.arguments):
+        operands = [given[id(each)] if id(each) in given else known.get(each) for each in candidate.arguments]
+        if None in operands:
             continue
         jaxpr = producers.trace(candidate, candidate.arguments)
         if len(jaxpr.outvars) != 1 or jaxpr.constvars or not jaxpr.eqns:
@@ -72,7 +72,7 @@ def composite(call: Call, producers: Producers, known: Mapping[Any, Operand]) ->
         bound = dict(zip(jaxpr.invars, candidate.arguments, strict=True))
         makers = {out: equation for equation in jaxpr.eqns for out in equation.outvars}
         if alike(call.equation.outvars[0], jaxpr.outvars[0], bound, producers.equations, makers):
-            return candidate.make(call, *[known[each] for each in candidate.arguments])
+            return candidate.make(call, *operands)
     return None
 
 
@@ -100,12 +100,6 @@ def alike(atom: Any, other: Any, bound: dict[Any, Any], mine: Mapping[Any, Any],
 def floating(atom: Any) -> bool:
     """Whether a number may be none."""
     return jnp.issubdtype(atom.aval.dtype, jnp.floating)
-
-
-def written(params: Mapping[str, Any]) -> dict[str, str]:
-    """Parameters of an equation as text, without functions, which have no text."""
-    texts = {name: NUMBER.sub(r"\1", str(each)) for name, each in params.items()}
-    return {name: text for name, text in texts.items() if " at 0x" not in text}
 
 
 # -- what an equation may be the last of --------------------------------------------------------------------------

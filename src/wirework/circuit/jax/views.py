@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wirework.circuit.axes import GENERATED, Axis, Dim, found, hint_of
+from wirework.circuit.axes import Axis, Dim, found, hint_of, length_of
 from wirework.circuit.jax.call import Call
 from wirework.circuit.jax.lengths import Length
 from wirework.circuit.jax.operand import Operand, Progression, is_one
 from wirework.circuit.jax.table import translates
 from wirework.circuit.readings import reshaping
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import name_parts
+from wirework.polynomial import Polynomial
 
-WISHES = {2: ("h", "d"), 3: ("n", "h", "d")}  # what the parts of a split axis of known length are mostly
 Place = int | None
 
 
@@ -86,8 +87,9 @@ def without_ones(call: Call, x: Operand) -> list[Place] | None:
 
 def into(call: Call, array: Array, shape: Sequence[Length]) -> Array:
     """An array in another shape: its axes are split and flattened, or else all are flattened, and that is split."""
-    formulas = [call.formula(length) for length in shape]
-    plan = reshaping(array.dims, [(formula, call.reader.lengths.hint(formula)) for formula in formulas])
+    plan = reshaping(
+        array.dims, flattened(array, [(each, call.reader.lengths.hint(each)) for each in map(call.formula, shape)])
+    )
     if plan is None:
         whole = tuple(each for dim in array.dims for each in found(dim))
         flat = call.rearranged(array, tuple(map(found, array.dims)), [whole])
@@ -104,13 +106,17 @@ def into(call: Call, array: Array, shape: Sequence[Length]) -> Array:
     return call.rearranged(array, reading, plan.dims)
 
 
-def name_parts(one: Axis, parts: Sequence[Axis]) -> None:
-    """Name the parts of an axis that is split: rows of windows by it, what is in a window otherwise."""
-    known = WISHES.get(len(parts), ()) if one.length.constant is not None else (one.wish, "p", "q")
-    for part, wish in zip(parts, known, strict=False):
-        part.wish = wish
-    for part in parts:
-        part.rank = GENERATED
+def flattened(array: Array, shape: Sequence[tuple[Polynomial, int]]) -> list[tuple[Polynomial, int]]:
+    """A shape in which a number that is as long as some axes that follow each other is the product of their lengths."""
+    rest = [each for dim in array.dims for each in found(dim)]
+    result: list[tuple[Polynomial, int]] = []
+    for formula, hint in shape:
+        taken: list[Axis] = []
+        while rest and hint_of(taken) < hint:
+            taken.append(rest.pop(0))
+        whole = formula.constant is not None and hint_of(taken) == hint
+        result.append((length_of(taken) if whole else formula, hint))
+    return result
 
 
 @translates("transpose")

@@ -9,8 +9,8 @@ from wirework.circuit.axes import Dim, columns, found, hint_of, one_axis
 from wirework.circuit.broadcasting import broadcast
 from wirework.circuit.readings import Reading, marked
 from wirework.circuit.recorder import Array, Axes, named_mask
+from wirework.circuit.shaping import wish
 from wirework.circuit.torch.call import Call
-from wirework.circuit.torch.contraction import wish
 from wirework.circuit.torch.table import translates
 
 

@@ -7,19 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from wirework.circuit.axes import Dim, columns, found, solid
+from wirework.circuit.axes import columns, found, solid
 from wirework.circuit.broadcasting import broadcast
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array
+from wirework.circuit.shaping import wish
 from wirework.circuit.torch.call import Call
 from wirework.circuit.torch.table import translates
-
-
-def wish(dims: Sequence[Dim], names: Sequence[str]) -> None:
-    """Propose names for axes that have none."""
-    for dim, name in zip(dims, names, strict=False):
-        for each in found(dim):
-            each.wish = each.wish or name
 
 
 def contract(call: Call, inputs: Sequence[Array], letters: Sequence[str], output: str) -> tuple[Array, ...]:

@@ -10,10 +10,10 @@ from torch import Tensor
 from wirework.circuit.axes import Dim, columns, found, hint_of, length_of, one_axis, solid
 from wirework.circuit.readings import Reading, marked
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import wish
 from wirework.circuit.sizes import refuse_length
 from wirework.circuit.sliding import KERNEL, slid
 from wirework.circuit.torch.call import Call
-from wirework.circuit.torch.contraction import wish
 from wirework.circuit.torch.table import opaque, translates
 from wirework.polynomial import Polynomial
 

@@ -12,9 +12,9 @@ from wirework.circuit.axes import Dim, apart, columns, found, one_axis
 from wirework.circuit.broadcasting import broadcast
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import wish
 from wirework.circuit.sizes import formula_of
 from wirework.circuit.torch.call import Call
-from wirework.circuit.torch.contraction import wish
 from wirework.circuit.torch.table import translates
 
 WHOLE = slice(None)

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from wirework.circuit.axes import Dim, apart, axis, columns, found, hint_of, length_of
-from wirework.circuit.readings import Item, Reading, Sum
+from wirework.circuit.axes import Dim, apart, columns, found
+from wirework.circuit.readings import Sum
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import joined
 from wirework.circuit.torch.call import Call
 from wirework.circuit.torch.table import opaque, translates
-from wirework.polynomial import Polynomial
 
 
 @translates("cat", "concat", "concatenate")
@@ -29,15 +29,6 @@ def cat(call: Call, tensors: Sequence[Tensor], dim: int = 0, **_: Any) -> tuple[
     operands = [tuple([*others[:dim], part, *others[dim:]]) for part in parts]
     dims, reading = joined(others, dim, parts)
     return call.step("rearrange", arrays, operands, [call.result(dims, reading)])
-
-
-def joined(others: Sequence[Dim], place: int, parts: Sequence[Dim]) -> tuple[list[Dim], Reading]:
-    """The dimensions with a new one in a place, of parts one after the other, and how it is read."""
-    length = sum(map(length_of, parts), Polynomial.of(0))
-    longest = max(parts, key=hint_of)
-    whole = axis(length, sum(map(hint_of, parts)), longest[0].wish if len(longest) == 1 else "n")
-    concat: tuple[Item, ...] = (Sum(tuple(parts)),)
-    return [*others[:place], whole, *others[place:]], (*others[:place], concat, *others[place:])
 
 
 @translates("stack")

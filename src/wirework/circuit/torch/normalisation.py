@@ -11,8 +11,8 @@ from torch import Tensor
 from wirework.circuit.axes import Dim, found, hint_of, same
 from wirework.circuit.readings import marked
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import wish
 from wirework.circuit.torch.call import Call
-from wirework.circuit.torch.contraction import wish
 from wirework.circuit.torch.table import translates
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from wirework.circuit.axes import GENERATED, Axis, Dim, found, hint_of
+from wirework.circuit.axes import Dim, found, hint_of
 from wirework.circuit.readings import reshaping
 from wirework.circuit.recorder import Array, Result
+from wirework.circuit.shaping import name_parts
 from wirework.circuit.sizes import formula_of
 from wirework.circuit.torch.call import Call, dtype_name
 from wirework.circuit.torch.table import translates
-
-WISHES = {2: ("h", "d"), 3: ("n", "h", "d")}  # what the parts of a split axis of known length are mostly
 
 
 @translates(
@@ -98,15 +97,6 @@ def into(call: Call, array: Array, shape: Sequence[int]) -> tuple[Array, ...]:
         tuple(part for each in found(dim) for part in plan.parts[each] if part in kept) for dim in array.dims
     )
     return call.rearranged(array, reading, plan.dims)
-
-
-def name_parts(one: Axis, parts: Sequence[Axis]) -> None:
-    """Name the parts of an axis that is split: rows of windows by it, what is in a window otherwise."""
-    known = WISHES.get(len(parts), ()) if one.length.constant is not None else (one.wish, "p", "q")
-    for part, wish in zip(parts, known, strict=False):
-        part.wish = wish
-    for part in parts:
-        part.rank = GENERATED
 
 
 # -- order of dimensions ----------------------------------------------------------------------------------------------
