@@ -394,7 +394,9 @@ class Layer:
         return self(x)
 
 
-@pytest.mark.parametrize("function", [Layer(), Layer().apply, lambda x: jnp.tanh(x @ WEIGHT)], ids=str)
+@pytest.mark.parametrize(
+    "function", [Layer(), Layer().apply, lambda x: jnp.tanh(x @ WEIGHT)], ids=["module", "method", "function"]
+)
 def test_arrays_that_a_function_holds(function):
     circuit = ww.trace(function, "b c")
     assert [value.name for value in circuit.parameters] in (["weight"], ["WEIGHT"])

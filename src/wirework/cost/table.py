@@ -189,7 +189,7 @@ def device_facts(cost: Cost, device: str) -> Iterator[tuple[str, str]]:
     """How long it takes at least."""
     roof = cost.roofline(device)
     whole = roof.whole
-    yield roof.device.name, f"at least {seconds_text(roof.seconds)} fused, bound by {roof.bound}"
+    yield "roofline", f"{roof.device.name}: at least {seconds_text(roof.seconds)} fused, bound by {roof.bound}"
     yield "  arithmetic", f"{seconds_text(whole.compute)} at {with_unit(roof.device.peak(roof.dtype))}FLOP/s"
     yield "  memory", f"{seconds_text(whole.memory)} at {with_unit(roof.device.bandwidth)}B/s"
 
