@@ -16,7 +16,7 @@ from wirework.nn.attention.projections import PartDefinition
 from wirework.nn.definition import Start
 from wirework.nn.linear import LinearDefinition
 from wirework.nn.masks import Mask
-from wirework.nn.torch.base import Layer
+from wirework.nn.torch.base import Layer, held
 from wirework.nn.torch.caches import Cache
 from wirework.nn.torch.layers import Linear, Norm
 from wirework.nn.torch.runtime import EVALUATION, Runtime
@@ -65,6 +65,9 @@ class Attention(Layer):
     """
 
     definition: AttentionDefinition
+    in_proj_weight, in_proj_bias = (held("_parameters", name) for name in ("in_proj_weight", "in_proj_bias"))
+    q_proj, k_proj, v_proj = (held("_modules", name) for name in ("q_proj", "k_proj", "v_proj"))
+    out_proj, o_proj = (held("_modules", name) for name in ("out_proj", "o_proj"))
 
     def __init__(
         self,

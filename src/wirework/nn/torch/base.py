@@ -19,6 +19,23 @@ Shape = tuple[int, ...]
 Spec = Shape | tuple[Shape, torch.dtype] | Tensor
 
 
+def held(where: str, name: str) -> Any:
+    """A parameter or layer of a module as an attribute that is found at once: nn.Module looks elsewhere first.
+
+    Args:
+        where: "_parameters" or "_modules".
+        name: of what is held there; if it is not, nn.Module goes on looking.
+    """
+
+    def get(self: nn.Module) -> Any:
+        try:
+            return self.__dict__[where][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    return property(get)
+
+
 class Layer(nn.Module):
     """A module whose arrays are described by a definition, and may wait for their sizes.
 

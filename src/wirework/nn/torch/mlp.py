@@ -151,7 +151,12 @@ class Residual(Layer):
         if self.unbuilt:
             self.build_from(x)
         drop = self.drop if self.drops and self.training else None
-        return self.definition(x, self.scale, self.module, self.norm, drop, *args, **kwargs)
+        try:  # as attributes they would cost more, because nn.Module looks for them in vain first
+            scale, modules = self._parameters["scale"], cast("dict[str, nn.Module]", self._modules)
+            module, norm = modules["module"], modules["norm"]
+        except KeyError:  # there is no norm, or one of them is a function, or a parametrisation's
+            scale, module, norm = self.scale, self.module, self.norm
+        return self.definition(x, scale, module, norm, drop, *args, **kwargs)
 
     def drop(self, y: Tensor) -> Tensor:
         return self.drop_path(self.dropout(y))
