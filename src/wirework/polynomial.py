@@ -120,8 +120,6 @@ class Polynomial:
         if not isinstance(other, Polynomial | int):
             return NotImplemented
         divisor = Polynomial.of(other)
-        if divisor.constant == 0:
-            raise ZeroDivisionError(f"{self} // 0")
         whole, rest = divided(self, divisor)
         if rest == 0:
             return whole
@@ -138,8 +136,6 @@ class Polynomial:
         if not isinstance(other, Polynomial | int):
             return NotImplemented
         divisor = Polynomial.of(other)
-        if divisor.constant == 0:
-            raise ZeroDivisionError(f"{self} % 0")
         _, rest = divided(self, divisor)
         if rest == 0:
             return rest
@@ -253,6 +249,8 @@ def times(left: Monomial, right: Monomial) -> Monomial:
 
 def divided(total: Polynomial, divisor: Polynomial) -> tuple[Polynomial, Polynomial]:
     """What a single term goes into without rest, and what remains to be divided."""
+    if divisor.constant == 0:
+        raise ZeroDivisionError(f"{total} divided by 0")
     if total == divisor:
         return Polynomial.of(1), Polynomial.of(0)
     if len(divisor.terms) != 1:

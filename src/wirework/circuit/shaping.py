@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 from wirework.circuit.axes import GENERATED, Axis, Dim, axis, found, hint_of, length_of
-from wirework.circuit.readings import Item, Reading, Sum
+from wirework.circuit.readings import Item, Reading, Reshaping, Sum
+from wirework.circuit.recorder import Array, Result
 from wirework.polynomial import Polynomial
 
 WISHES = {2: ("h", "d"), 3: ("n", "h", "d")}  # what the parts of a split axis of known length are mostly
@@ -34,3 +36,46 @@ def wish(dims: Sequence[Dim], names: Sequence[str]) -> None:
     for dim, name in zip(dims, names, strict=False):
         for each in found(dim):
             each.wish = each.wish or name
+
+
+def split_up(array: Array, plan: Reshaping) -> Reading:
+    """How an array is read that is reshaped: its axes as their parts, those of length 1 left out."""
+    for one, parts in plan.parts.items():
+        if len(parts) > 1:
+            name_parts(one, parts)
+    kept = {part for dim in plan.dims for part in dim}
+    return tuple(tuple(part for each in found(dim) for part in plan.parts[each] if part in kept) for dim in array.dims)
+
+
+class Call(Protocol):
+    """What padding needs of a call that is translated."""
+
+    def new(self, length: Any, wish: str = "", /) -> Dim:
+        """A new dimension."""
+        ...
+
+    def step(self, kind: str, inputs: Any, operands: Any, results: Any, /, **options: Any) -> Any:
+        """Note an operation, and the arrays it gives."""
+        ...
+
+
+def padded(call: Call, array: Array, place: int, front: Any, behind: Any, value: Any) -> Array:
+    """A number in front and behind along a dimension: `p, b t, q -> b (p + t + q)`."""
+    dims = list(map(found, array.dims))
+    inputs: list[Array] = []
+    operands: list[Reading] = []
+    parts: list[Dim] = []
+    for amount in (front, None, behind):
+        if amount is None:
+            inputs.append(array)
+            operands.append(tuple(dims))
+            parts.append(dims[place])
+        elif amount != 0:
+            dim = call.new(amount, "p")
+            inputs += call.step("full", (), (), [Result((dim,), array.dtype)], value=value)
+            operands.append((dim,))
+            parts.append(dim)
+    if len(inputs) == 1:
+        return array
+    new, reading = joined([*dims[:place], *dims[place + 1 :]], place, parts)
+    return call.step("rearrange", inputs, operands, [Result(tuple(new), array.dtype, reading)])[0]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wirework.circuit.axes import Dim, apart, columns, found
+from wirework.circuit.axes import apart, columns, found
 from wirework.circuit.jax.call import Call
 from wirework.circuit.jax.operand import Operand, is_one, of
 from wirework.circuit.jax.table import translates
 from wirework.circuit.jax.views import sliced
-from wirework.circuit.readings import Reading, Sum
-from wirework.circuit.recorder import Array, Result
-from wirework.circuit.shaping import joined
+from wirework.circuit.readings import Sum
+from wirework.circuit.recorder import Array
+from wirework.circuit.shaping import joined, padded
 from wirework.polynomial import Polynomial
 
 
@@ -72,7 +72,7 @@ def pad(call: Call, x: Operand, value: Operand) -> Array | None:
     for place, (front, behind, _) in enumerate(amounts):
         if any(amount.constant is not None and amount.constant < 0 for amount in (front, behind)):
             array, front, behind = cropped(call, array, place, front, behind)
-        array = padded(call, array, place, front, behind, value)
+        array = padded(call, array, place, front, behind, value.array.scalar)
     return array
 
 
@@ -84,25 +84,3 @@ def cropped(call: Call, array: Array, place: int, front: Polynomial, behind: Pol
     entries[place] = (begin, shape[place] - end, 1)
     shape[place] = shape[place] - begin - end
     return sliced(call, array, entries, shape), front + begin, behind + end
-
-
-def padded(call: Call, array: Array, place: int, front: Polynomial, behind: Polynomial, value: Operand) -> Array:
-    """A number in front and behind along a dimension: `p, b t, q -> b (p + t + q)`."""
-    dims = list(map(found, array.dims))
-    inputs: list[Array] = []
-    operands: list[Reading] = []
-    parts: list[Dim] = []
-    for amount in (front, None, behind):
-        if amount is None:
-            inputs.append(array)
-            operands.append(tuple(dims))
-            parts.append(dims[place])
-        elif amount != 0:
-            dim = call.new(amount, "p")
-            inputs += call.step("full", (), (), [Result((dim,), array.dtype)], value=value.array.scalar)
-            operands.append((dim,))
-            parts.append(dim)
-    if len(inputs) == 1:
-        return array
-    new, reading = joined([*dims[:place], *dims[place + 1 :]], place, parts)
-    return call.step("rearrange", inputs, operands, [Result(tuple(new), array.dtype, reading)])[0]

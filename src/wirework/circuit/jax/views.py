@@ -12,7 +12,7 @@ from wirework.circuit.jax.operand import Operand, Progression, is_one
 from wirework.circuit.jax.table import translates
 from wirework.circuit.readings import reshaping
 from wirework.circuit.recorder import Array, Result
-from wirework.circuit.shaping import name_parts
+from wirework.circuit.shaping import split_up
 from wirework.polynomial import Polynomial
 
 Place = int | None
@@ -96,14 +96,7 @@ def into(call: Call, array: Array, shape: Sequence[Length]) -> Array:
         dims = [call.new(length) for length in shape]
         reading = (tuple(each for dim in dims for each in dim),)
         return call.step("rearrange", (flat,), (reading,), [Result(tuple(dims), array.dtype)])[0]
-    for one, parts in plan.parts.items():
-        if len(parts) > 1:
-            name_parts(one, parts)
-    kept = {part for dim in plan.dims for part in dim}
-    reading = tuple(
-        tuple(part for each in found(dim) for part in plan.parts[each] if part in kept) for dim in array.dims
-    )
-    return call.rearranged(array, reading, plan.dims)
+    return call.rearranged(array, split_up(array, plan), plan.dims)
 
 
 def flattened(array: Array, shape: Sequence[tuple[Polynomial, int]]) -> list[tuple[Polynomial, int]]:

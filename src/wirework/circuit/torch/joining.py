@@ -10,7 +10,7 @@ from torch import Tensor
 from wirework.circuit.axes import Dim, apart, columns, found
 from wirework.circuit.readings import Sum
 from wirework.circuit.recorder import Array, Result
-from wirework.circuit.shaping import joined
+from wirework.circuit.shaping import joined, padded
 from wirework.circuit.torch.call import Call
 from wirework.circuit.torch.table import opaque, translates
 
@@ -131,23 +131,3 @@ def padded_dims(call: Call, input: Tensor, pad: Sequence[int]) -> list[Dim]:
             own = dims[at][-1].wish if dims[at] else ""
             dims[at] = call.new(call.lengths(input)[at] + front + behind, own)
     return dims
-
-
-def padded(call: Call, array: Array, place: int, front: int, behind: int, value: float) -> Array:
-    """A number in front and behind along a dimension: `p, b t, q -> b (p + t + q)`."""
-    dims = list(map(found, array.dims))
-    inputs, operands, parts = [], [], []
-    for amount in (front, None, behind):
-        if amount is None:
-            inputs.append(array)
-            operands.append(tuple(dims))
-            parts.append(dims[place])
-        elif amount:
-            dim = call.new(amount, "p")
-            inputs += call.step("full", (), (), [Result((dim,), array.dtype)], value=value)
-            operands.append((dim,))
-            parts.append(dim)
-    if len(inputs) == 1:
-        return array
-    new, reading = joined([*dims[:place], *dims[place + 1 :]], place, parts)
-    return call.step("rearrange", inputs, operands, [Result(tuple(new), array.dtype, reading)])[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,24 +13,12 @@ from wirework.circuit.graph import Reference
 from wirework.circuit.recorder import Array
 from wirework.circuit.sizes import Size
 from wirework.circuit.torch.call import Call, dtype_name
+from wirework.circuit.translators import Translators
 from wirework.polynomial import Polynomial
 
-# Takes a call and its arguments; gives the arrays for what it returns, or nothing if it cannot say them.
-Translator = Callable[..., "tuple[Array, ...] | None"]
-
-Function = TypeVar("Function", bound=Translator)
-
-TRANSLATORS: dict[str, Translator] = {}
-
-
-def translates(*names: str) -> Callable[[Function], Function]:
-    """Enter a translator under names: the last part of a function's, or all of one that is written in Python."""
-
-    def enter(translator: Function) -> Function:
-        TRANSLATORS.update(dict.fromkeys(names, translator))
-        return translator
-
-    return enter
+# By the last part of a function's name, or all of it if it is written in Python.
+TRANSLATORS = Translators()
+translates = TRANSLATORS.enter
 
 
 def opaque(call: Call, dims: Sequence[Dim] | None = None) -> tuple[Array, ...]:

@@ -34,8 +34,9 @@ from wirework.circuit.torch import (  # noqa: F401
 )
 from wirework.circuit.torch.call import Call, dtype_name
 from wirework.circuit.torch.needs import refuse_lengths
-from wirework.circuit.torch.table import TRANSLATORS, Translator, opaque
+from wirework.circuit.torch.table import TRANSLATORS, opaque
 from wirework.circuit.torch.values import Values, tensors_in
+from wirework.circuit.translators import Translator
 from wirework.errors import NotSupportedError
 from wirework.polynomial import Polynomial
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from wirework.circuit.axes import Dim, found, hint_of
 from wirework.circuit.readings import reshaping
 from wirework.circuit.recorder import Array, Result
-from wirework.circuit.shaping import name_parts
+from wirework.circuit.shaping import split_up
 from wirework.circuit.sizes import formula_of
 from wirework.circuit.torch.call import Call, dtype_name
 from wirework.circuit.torch.table import translates
@@ -89,14 +89,7 @@ def into(call: Call, array: Array, shape: Sequence[int]) -> tuple[Array, ...]:
         dims = [call.new(length) for length in shape]
         reading = (tuple(each for dim in dims for each in dim),)
         return call.step("rearrange", (flat,), (reading,), [Result(tuple(dims), array.dtype)])
-    for one, parts in plan.parts.items():
-        if len(parts) > 1:
-            name_parts(one, parts)
-    kept = {part for dim in plan.dims for part in dim}
-    reading = tuple(
-        tuple(part for each in found(dim) for part in plan.parts[each] if part in kept) for dim in array.dims
-    )
-    return call.rearranged(array, reading, plan.dims)
+    return call.rearranged(array, split_up(array, plan), plan.dims)
 
 
 # -- order of dimensions ----------------------------------------------------------------------------------------------
