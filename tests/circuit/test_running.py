@@ -174,7 +174,7 @@ def test_gradients_flow_on_torch_and_jax():
     circuit.run(torch.tensor(x), parameters=leaves).square().sum().backward()
     grads = jax.grad(lambda p: (circuit.run(on("jax", x), parameters=p) ** 2).sum())(on("jax", weights))
     for name, leaf in leaves.items():
-        np.testing.assert_allclose(np.asarray(grads[name]), leaf.grad.numpy(), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(np.asarray(grads[name]), leaf.grad.numpy(), rtol=1e-5, atol=1e-5)
 
 
 def test_runs_under_jit_and_vmap():

@@ -118,10 +118,10 @@ def test_runs_on_numpy_and_jax(traced):
     weights = {value.name: weights[value.name] for value in (*circuit.parameters, *circuit.buffers)}
     with torch.no_grad():
         wanted = model(x).numpy()
-    np.testing.assert_allclose(circuit.run(x.numpy(), parameters=weights), wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(circuit.run(x.numpy(), parameters=weights), wanted, rtol=1e-5, atol=1e-5)
     on_jax = {name: jnp.asarray(array) for name, array in weights.items()}
     found = circuit.run(jnp.asarray(x.numpy()), parameters=on_jax)
-    np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_fused_it_is_the_same(traced):
@@ -191,6 +191,6 @@ def test_models_of_pictures_run(name):
     circuit = ww.trace(model, "b c h w", c=3, h=32, w=32)
     with torch.no_grad():
         wanted, found = model(image()), circuit.run(image(), parameters=model)
-        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
-        torch.testing.assert_close(circuit.fuse().run(image(), parameters=model), wanted, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(circuit.fuse().run(image(), parameters=model), wanted, rtol=1e-5, atol=1e-5)
     assert Circuit.from_json(circuit.to_json()) == circuit
