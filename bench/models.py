@@ -29,7 +29,7 @@ import layer_report
 import torchvision_operators  # noqa: F401 (before contests import transformers and timm)
 from layer_timing import calls_of, compare, compile_module, forward, forward_and_backward, memory, recorded
 from timing import figure, in_turns
-from wirework.models import BERT, GPT2, Llama, Mixer, ResNet, Swin, UNet, ViT
+from wirework.models import BERT, GPT2, Llama, Mixer, ResidualUNet, ResNet, Swin, UNet, ViT
 from wirework.models.model import Model
 
 SECONDS = 0.3  # that a contestant runs for in one round
@@ -81,6 +81,19 @@ def of_timm(name: str, ours: Model) -> dict[str, nn.Module]:
         return {"wirework": type(ours).from_pretrained(path, ours.config), "timm": peer}
 
 
+def of_monai() -> dict[str, nn.Module]:
+    """The UNet of monai's tutorials in two dimensions, and ours with its weights."""
+    import monai
+
+    sizes = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "num_res_units": 2}
+    levels = {"channels": [16, 32, 64, 128, 256], "strides": [2, 2, 2, 2], "norm": "BATCH"}
+    peer = monai.networks.nets.UNet(**sizes, **levels).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(peer.state_dict(), Path(folder) / "pytorch_model.bin")
+        (Path(folder) / "config.json").write_text(json.dumps({"_target_": "UNet", **sizes, **levels}))
+        return {"wirework": ResidualUNet.from_pretrained(folder), "monai": peer}
+
+
 def by_hand(ours: Model, peer: nn.Module) -> dict[str, nn.Module]:
     """Plain torch with the weights of ours, in the order in which both have them."""
     with torch.no_grad():
@@ -122,6 +135,7 @@ def contests() -> Iterator[tuple[str, Callable[[], Contest]]]:
         ),
         "ResNet, 32x3x32x32": lambda: Contest(plain_resnet(), (images(32, 3, 32),)),
         "U-Net, 1x1x256x256": lambda: Contest(plain_unet(), (images(1, 1, 256),)),
+        "residual U-Net, 1x1x256x256": lambda: Contest(of_monai(), (images(1, 1, 256),)),
     }
     yield from makers.items()
 
