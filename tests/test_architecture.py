@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "explaining": (*ENGINE_AND_BELOW, *PUBLIC),
     "polynomial": (),
     "circuit": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial"),
-    "diagram": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit"),
+    "diagram": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit", "cost"),
     "cost": (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit"),
     PACKAGE: (*ENGINE_AND_BELOW, *PUBLIC, "polynomial", "circuit", "diagram", "cost"),
     "nn": ("errors", "notation", "engine", *PUBLIC, PACKAGE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import MappingProxyType
@@ -273,3 +273,33 @@ class Circuit:
             AxisSizeError: if a size is not a whole number from 0 on.
         """
         return import_module("wirework.cost").cost(self, dtype=dtype, **sizes)  # by name: what reads it is above it
+
+    def draw(
+        self, depth: int | None = None, width: float | None = None, theme: str = "light", *, legend: bool = True,
+        labels: str = "name", hide: str | Collection[str] = (), title: str | None = None, caption: str | None = None,
+        highlight: str | Collection[str] = (), color_by: str | None = None, **sizes: int,
+    ) -> Any:  # fmt: skip
+        """A diagram of it, a `wirework.diagram.Diagram`, which shows itself in a notebook and can be saved as a file.
+
+        Args:
+            depth: how many levels of blocks are open; 0 draws the whole as one block. By default as many as a page
+                has room for.
+            width: in pixels, at which the drawing goes on below; by default never.
+            theme: "light", "dark", or "print" for black and white.
+            legend: whether the sizes of axes stand below.
+            labels: whether axes are labelled by their "name", their "size", or "both".
+            hide: axes that are not drawn.
+            title: stands above.
+            caption: stands below.
+            highlight: what is marked: names of axes, blocks, operations or inputs, as in `Diagram.highlight`.
+            color_by: colour operations by their share of all "flops", "parameters" or "memory" (bytes moved).
+            sizes: lengths of the axes that have none yet, to count shares with.
+
+        Raises:
+            SemanticError: if an option has no such value, or there is nothing of a name.
+            AxisSizeError: if shares are asked for, and a size is missing or not a whole number from 0 on.
+        """
+        return import_module("wirework.diagram").diagram(
+            self, depth=depth, width=width, theme=theme, legend=legend, labels=labels, hide=hide, title=title,
+            caption=caption, highlight=highlight, color_by=color_by, sizes=sizes,
+        )  # fmt: skip

@@ -9,6 +9,7 @@ import typer
 
 from wirework.cli.cost import cost
 from wirework.cli.demo import demo
+from wirework.cli.draw import draw
 from wirework.cli.embed import embed
 from wirework.cli.errors import UserError
 from wirework.cli.explain import explain
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (explain, cost, train, predict, generate, embed, segment, models, demo):
+for command in (explain, draw, cost, train, predict, generate, embed, segment, models, demo):
     app.command()(command)
 
 

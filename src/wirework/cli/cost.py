@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wirework.cli.errors import UserError, need
-from wirework.cli.explain import read_sizes
+import wirework as ww
+from wirework.cli.circuits import architecture, plain_sizes
+from wirework.cli.errors import need
 from wirework.cli.train import changes_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from wirework.cost import Cost
-
-SPACE = {1: ("s",), 2: ("h", "w"), 3: ("d", "h", "w")}  # what the axes of an image are called
 
 
 def cost(
@@ -60,48 +58,11 @@ def cost(
         show(found, depth, device, training)
 
 
-def plain_sizes(texts: list[str]) -> dict[str, int]:
-    """Sizes of single axes."""
-    found = read_sizes(texts)
-    for name, size in found.items():
-        if not isinstance(size, int):
-            raise UserError(f"{name} is one axis: write {name}={size[0] if size else 1}")
-    return found  # type: ignore[return-value]
-
-
 def cost_of(model: str, preset: str | None, changes: dict[str, Any], sizes: dict[str, int], dtype: str | None) -> Cost:
     """The cost of an architecture, none of whose weights is made."""
-    import torch
-
-    import wirework as ww
-    from wirework.models.catalogue import model_class
-
-    kind = model_class(model)
-    config = kind.config_class.preset(preset or original(kind), **changes)
-    with torch.device("meta"):
-        made = kind(config).eval()
-    signature, known = signature_of(config, sizes)
+    made, signature, known = architecture(model, preset, changes, sizes)
     circuit = ww.trace(made, signature, **known)
     return circuit.cost(dtype=dtype, **{name: size for name, size in sizes.items() if name not in known})
-
-
-def original(kind: Any) -> str:
-    """The preset whose values are the configuration's own, or else the first."""
-    own = {field.name: field.default for field in fields(kind.config_class)}
-    presets = kind.config_class.presets
-    return next((name for name, config in presets.items() if asdict(config) == own), next(iter(presets)))
-
-
-def signature_of(config: Any, sizes: dict[str, int]) -> tuple[str, dict[str, Any]]:
-    """The input of a model, and the sizes that its configuration, or the user, says it has."""
-    if hasattr(config, "vocabulary"):
-        return "b t: int64", {}
-    if not hasattr(config, "channels"):
-        return "b t d", {"d": config.dim}
-    space = SPACE[getattr(config, "dimensions", 2)]
-    sides = dict(zip(space, config.sides, strict=True)) if hasattr(config, "sides") else {}
-    known = sides | {name: size for name, size in sizes.items() if name in sides}
-    return f"b c {' '.join(space)}", {**known, "c": config.channels}
 
 
 # -- for people -----------------------------------------------------------------------------------------------

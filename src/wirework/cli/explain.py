@@ -31,6 +31,7 @@ def explain(
         list[str] | None, typer.Option(help='The shape of an array: "2 5 16". Once for each array.')
     ] = None,
     backend: Annotated[str, typer.Option(help="Whose code to show: numpy, torch or jax.")] = "torch",
+    drawn: Annotated[bool, typer.Option("--draw", help="Draw it, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Explain an expression: its axes, the loop it means, the code that runs, shapes and FLOPs.
@@ -42,14 +43,24 @@ def explain(
     wirework explain "b q (h [c]), b k (h [c]) -> b h q k" --shape "2 5 16" --shape "2 7 16" h=2
 
     wirework explain "b [s...] c" --op mean --shape "2 4 4 8" --json
+
+    wirework explain "x k, y k -> x y" --shape "5 8" --shape "7 8" --draw
     """
     operation = op or guess_operation(parse(expression))
     shapes = [read_shape(text) for text in shape or ()]
     explanation = ww.explain(operation, expression, *shapes, backend=backend, **read_sizes(sizes or []))
+    if drawn and as_json:
+        raise UserError("--draw is for people, and --json for programs: choose one")
     if as_json:
         print(json.dumps(explanation.to_json(), indent=2))
     else:
         print(explanation.text(color=sys.stdout.isatty()))
+    if drawn:
+        from wirework.cli.circuits import explained
+        from wirework.cli.draw import show
+
+        print()
+        show(explained(explanation, expression, read_sizes(sizes or [])).draw())
 
 
 def guess_operation(expression: Expression) -> str:
