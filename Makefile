@@ -21,7 +21,7 @@ PINS := pyproject.toml constraints.txt
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench bench-layers bench-models bench-costs clean FORCE
+.PHONY: help demo test check format bench bench-layers bench-models bench-costs bench-diagrams gallery clean FORCE
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -34,6 +34,8 @@ help:
 	@echo "make bench-layers  time every layer beside torch.nn and hand-written torch"
 	@echo "make bench-models  time every architecture beside Hugging Face, timm and plain torch"
 	@echo "make bench-costs   count multiply-adds beside torchinfo, fvcore and torch's own counter"
+	@echo "make bench-diagrams  time drawing every architecture, and 1,000 operations"
+	@echo "make gallery  draw docs/gallery anew"
 	@echo "make clean    remove the environment and all caches"
 
 demo: $(VENV)/stamp-train
@@ -63,6 +65,12 @@ bench-models: $(VENV)/stamp-test
 bench-costs: $(VENV)/stamp-test
 	@$(BIN)/python -m pip install -q -c constraints.txt torchinfo==1.8.0 fvcore==0.1.5.post20221221
 	@$(BIN)/python bench/cost_tools.py $(ROWS)
+
+bench-diagrams: $(VENV)/stamp-test
+	@$(ONE_THREAD) $(BIN)/python bench/diagrams.py
+
+gallery: $(VENV)/stamp-test
+	@$(ONE_THREAD) $(BIN)/python docs/gallery/make.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

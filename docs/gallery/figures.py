@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +11,9 @@ from torch.nn import functional as F
 
 import wirework as ww
 import wirework.nn.torch as wn
-from wirework.circuit import Circuit
 from wirework.diagram import Diagram
 from wirework.models import GPT2, Llama, Mixer, ResNet, Swin, UNet, ViT
+from wirework.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,10 @@ def figure(title: str, note: str) -> Callable[[Callable[[], Diagram]], Callable[
     return add
 
 
-def of_model(model: Any, signature: str, **sizes: int) -> Circuit:
-    """The circuit of a model that is used and not trained."""
-    return ww.trace(model.eval(), signature, **sizes)
+def preset(kind: type[Model], name: str) -> nn.Module:
+    """An architecture that is used and not trained, none of whose weights is made."""
+    with torch.device("meta"):
+        return kind.preset(name).eval()
 
 
 # -- the language -------------------------------------------------------------------------------------------------
@@ -82,26 +82,34 @@ def subtensor() -> Diagram:
     return ww.trace(third_row, "rows columns", rows=4, columns=3).draw(labels="size", legend=False)
 
 
-@figure("The transpose of a linear map", "The wire of its input is bent back by a cup, so that it leaves on the left.")
+@figure("The transpose of a linear map", "The wire of an output is bent back by a cup, so that it is an input.")
 def linear_transpose() -> Diagram:
     class Transposed(nn.Module):
         def __init__(self):
             super().__init__()
             self.F = nn.Parameter(torch.randn(3, 4, 5))
 
-        def forward(self, x, y):
+        def forward(self, y, x):
             image = ww.dot("[a], [a] b c -> b c", x, self.F)
             return ww.dot("[b], [b] c -> c", y, image)
 
-    return ww.trace(Transposed(), "a", "b").draw(legend=False)
+    return ww.trace(Transposed(), "b", "a").draw(legend=False)
 
 
-@figure("The snake", "An inner product with the identity bends a wire there and back: pulled straight, it is a wire.")
+@figure(
+    "The snake", "A map `H` behind `G` is an array that `G` meets in a cup: pulled straight, the wire is `b` again."
+)
 def snake() -> Diagram:
-    def straightened(x, identity):
-        return ww.dot("[b], [b] b2 -> b2", x, identity)
+    class Straightened(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.G = nn.Parameter(torch.randn(3, 4))
 
-    return ww.trace(straightened, "b", "b b2").draw(legend=False)
+        def forward(self, x, H):
+            image = ww.dot("[a], [a] b -> b", x, self.G)
+            return ww.dot("[b], [b] c -> c", image, H)
+
+    return ww.trace(Straightened(), "a", "b c").draw(legend=False)
 
 
 # -- the paper's networks -------------------------------------------------------------------------------------------
@@ -133,7 +141,7 @@ def scaled_attention() -> Diagram:
         scores = ww.dot("y [k], x [k] -> y x", Q, K) * K.shape[-1] ** -0.5
         return ww.dot("y [x], [x] k -> y k", ww.softmax("y [x]", scores), V)
 
-    return ww.trace(attention, "y k", "x k", "x k", k=64).draw(title="Scaled Dot-Product Attention", legend=False)
+    return ww.trace(attention, "y k", "x k", "x k").draw(title="Scaled Dot-Product Attention", legend=False)
 
 
 class MultiHeadAttention(nn.Module):
@@ -162,19 +170,19 @@ def multi_head_attention() -> Diagram:
 
 @figure("Identity ResNet", "The whole: a stem, three stages of blocks, a norm, the mean over the image, a linear map.")
 def identity_resnet() -> Diagram:
-    circuit = of_model(ResNet.preset("cifar"), "b c h w", h=32, w=32, c=3)
+    circuit = ww.trace(preset(ResNet, "cifar"), "b c h w", h=32, w=32, c=3)
     return circuit.draw(depth=1, title="Identity ResNet")
 
 
 @figure("A block of the identity ResNet", "The skip runs below the separator from its copy to the +.")
 def identity_resnet_block() -> Diagram:
-    block = ResNet.preset("cifar").stages[1][0]
-    return of_model(block, "b c h w", h=32, w=32).draw(title="Block")
+    block = preset(ResNet, "cifar").stages[1][0]
+    return ww.trace(block, "b c h w", h=32, w=32).draw(title="Block")
 
 
 @figure("U-Net", "Each level is copied, scaled down, and joined again on the way up by a concatenation of channels.")
 def unet() -> Diagram:
-    circuit = of_model(UNet.preset("original"), "b c h w", h=256, w=256, c=1)
+    circuit = ww.trace(preset(UNet, "original"), "b c h w", h=256, w=256, c=1)
     return circuit.draw(depth=2, width=1400, title="U-Net")
 
 
@@ -183,19 +191,20 @@ class VisualAttention(nn.Module):
 
     def __init__(self, c: int, k: int, kernel: int) -> None:
         super().__init__()
-        self.q, self.k, self.v = (nn.Conv2d(c, k, kernel, bias=False) for _ in range(3))
-        self.o = nn.ConvTranspose2d(k, c, kernel, bias=False)
+        make = {"kernel": kernel, "bias": False}
+        self.q, self.k, self.v = (wn.Conv("b [h w] [c -> k]", c=c, k=k, **make) for _ in range(3))
+        self.o = wn.Conv("b [h w] [k -> c]", transposed=True, k=k, c=c, **make)
 
     def forward(self, y: Tensor, x: Tensor) -> Tensor:
         q, k, v = self.q(y), self.k(x), self.v(x)
-        scores = ww.dot("b [k] h w, b [k] u v -> b h w u v", q, k) * k.shape[1] ** -0.5
+        scores = ww.dot("b h w [k], b u v [k] -> b h w u v", q, k) * k.shape[-1] ** -0.5
         weights = ww.softmax("b h w [u v]", scores)
-        return self.o(ww.dot("b h w [u v], b k [u v] -> b k h w", weights, v))
+        return self.o(ww.dot("b h w [u v], b [u v] k -> b h w k", weights, v))
 
 
 @figure("Visual attention", "Convolutions make queries, keys and values; axes of an image are a double wire.")
 def visual_attention() -> Diagram:
-    circuit = ww.trace(VisualAttention(32, 16, 1), "b c h w", "b c u v")
+    circuit = ww.trace(VisualAttention(32, 16, 1), "b h w c", "b u v c")
     return circuit.draw(hide="b", title="Visual Attention", legend=False)
 
 
@@ -206,31 +215,29 @@ def visual_attention() -> Diagram:
     "GPT-2", "Its block, twelve times: causal attention and an MLP, each with a norm before it and a skip around it."
 )
 def gpt2() -> Diagram:
-    return of_model(GPT2.preset("small"), "b t: int64").draw(depth=4, width=1500, hide="b", title="GPT-2")
+    return ww.trace(preset(GPT2, "small"), "b t: int64").draw(depth=4, width=1500, hide="b", title="GPT-2")
 
 
 @figure("Llama", "Rotary positions, RMS norms, and a gate in the MLP.")
 def llama() -> Diagram:
-    with torch.device("meta"):
-        model = Llama.preset("llama2_7b")
-    return of_model(model, "b t: int64").draw(depth=4, width=1500, hide="b", title="Llama 2")
+    return ww.trace(preset(Llama, "llama2_7b"), "b t: int64").draw(depth=4, width=1500, hide="b", title="Llama 2")
 
 
 @figure("Vision transformer", "Patches become tokens; a class token is put before them, and read at the end.")
 def vit() -> Diagram:
-    return of_model(ViT.preset("base"), "b c h w", c=3, h=224, w=224).draw(depth=3, title="Vision Transformer")
+    return ww.trace(preset(ViT, "base"), "b c h w", c=3, h=224, w=224).draw(depth=3, title="Vision Transformer")
 
 
 @figure("A block of Swin", "Windows are split off and merged again, and shifted in every other block.")
 def swin_block() -> Diagram:
-    block = Swin.preset("tiny").stages[0].blocks[1]
-    return of_model(block, "b h w c", h=56, w=56).draw(width=1500, title="Swin Block")
+    block = preset(Swin, "tiny").stages[0].blocks[1]
+    return ww.trace(block, "b h w c", h=56, w=56).draw(width=1500, title="Swin Block")
 
 
 @figure("A block of MLP-Mixer", "One MLP mixes the tokens, one the channels.")
 def mixer_block() -> Diagram:
-    block = Mixer.preset("b16").blocks[0]
-    return of_model(block, "b t c", t=196, c=768).draw(depth=3, title="Mixer Block")
+    block = preset(Mixer, "b16").blocks[0]
+    return ww.trace(block, "b t c", t=196, c=768).draw(depth=3, title="Mixer Block")
 
 
 @figure("Plain PyTorch", "A model that knows nothing of wirework is drawn like any other.")

@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from figures import FIGURES, Figure
+from figures import FIGURES, Figure  # noqa: E402
 
 INTRODUCTION = """# Gallery
 
@@ -39,6 +39,7 @@ def section(figure: Figure) -> str:
 
 
 def main() -> None:
+    """Draw what is asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="figures to draw")
     parser.add_argument("--png", type=Path, help="a folder for PNGs")

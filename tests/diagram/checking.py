@@ -85,5 +85,9 @@ def check_item(item: Item, picture: Picture, circuit: Circuit) -> None:
     assert all(on in passing for _, on in item.merges) and all(on in passing for on, _ in item.forks), item.kind
     if item.kind in ("softmax", "norm", "mask"):
         assert len(item.acts) == len(item.gives)
+    assert list(item.acts) == [wire for wire in taken if wire in item.acts], (item.kind, "acts out of order")
+    if item.kind not in ("softmax", "norm", "mask"):
+        assert list(item.gives) == [wire for wire in made if wire in item.gives], (item.kind, "gives out of order")
+    assert item.centre is None or item.centre in (item.gives if item.kind == "window" else item.acts)
     for wire in {*taken, *made}:
         assert picture.wires[wire].label

@@ -126,6 +126,9 @@ def specimens() -> dict[str, Specimen]:
         "norm over": specimen(
             Item("norm", (ab,), (Bundle(1, (3, 4)),), acts=(1, 2), gives=(3, 4)), "n b n b"
         ),
+        "norm under": specimen(
+            Item("norm", (ab,), (Bundle(1, (3, 4)),), acts=(1, 2), gives=(3, 4), centre=2), "b n b n"
+        ),
         "reduce": specimen(Item("reduce", (a,), (Bundle(1, ()),), roman("Max"), acts=(1,)), "W"),
         "reduce mean": specimen(Item("reduce", (ab,), (Bundle(1, (1,)),), roman("𝔼"), acts=(2,)), "c x"),
         "bar": specimen(Item("bar", (ab,), (Bundle(1, (3,)),), acts=(1, 2), gives=(3,)), "x y p"),
@@ -141,6 +144,9 @@ def specimens() -> dict[str, Specimen]:
         ),
         "window": specimen(
             Item("window", (a,), (Bundle(1, (2, 3)),), italic("s"), acts=(1,), gives=(2, 3)), "X X K"
+        ),
+        "window above": specimen(
+            Item("window", (a,), (Bundle(1, (2, 3)),), italic("s"), acts=(1,), gives=(2, 3), centre=3), "X K X"
         ),
         "index": specimen(Item("index", (a,), (Bundle(1, ()),), italic("i"), acts=(1,)), "a"),
         "index table": specimen(Item("index", (a,), (Bundle(1, (2,)),), italic("ids"), acts=(1,), gives=(2,)), "v c"),

@@ -1,6 +1,7 @@
 """From layouts to scenes."""
 
 from itertools import pairwise
+from math import hypot
 from typing import get_args
 
 import pytest
@@ -76,6 +77,16 @@ def test_wires_of_a_copy_begin_at_its_dots():
     dots = {(shape.x, shape.y) for shape in scene.shapes if isinstance(shape, Circle)}
     starts = {shape.commands[0][1:] for shape in scene.shapes if shape.role == "wire" and shape.tag.wire in (3, 4)}
     assert len(dots) == 2 and dots <= starts
+
+
+@pytest.mark.parametrize(("name", "wire"), [("norm", 1), ("norm over", 1), ("norm under", 2)])
+def test_a_circle_is_on_its_wire_and_the_others_curve_into_it(name, wire):
+    scene = drawn(name)
+    (circle,) = (shape for shape in scene.shapes if isinstance(shape, Circle) and shape.role == "circle")
+    for other in specimens()[name].picture.panel.items[0].acts:
+        ends = [shape.commands[-1][-2:] for shape in scene.shapes if shape.role == "wire" and shape.tag.wire == other]
+        (y,) = {y for x, y in ends if hypot(x - circle.x, y - circle.y) == pytest.approx(circle.radius, rel=0.01)}
+        assert (y > circle.y) - (y < circle.y) == (other > wire) - (other < wire)
 
 
 def test_a_double_wire_is_two_lines_three_apart():

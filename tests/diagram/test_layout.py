@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, pairwise
 
@@ -11,13 +11,15 @@ from hypothesis import given, settings
 
 from diagram import pictures
 from wirework.diagram import layout
+from wirework.diagram.layout import pieces
 from wirework.diagram.layout.columns import columns
+from wirework.diagram.layout.frames import Frame
 from wirework.diagram.layout.links import links
 from wirework.diagram.layout.orders import crossings, ordered, written
 from wirework.diagram.layout.pieces import Stack, at_item
 from wirework.diagram.metrics import width
 from wirework.diagram.picture import Bundle, Panel, Picture
-from wirework.diagram.placed import Layout, Place, Stretch
+from wirework.diagram.placed import Layout, Place, Point, Stretch
 from wirework.diagram.sizes import LABEL, size
 from wirework.errors import SemanticError
 
@@ -41,6 +43,7 @@ def check(picture: Picture, whole: Layout) -> None:
         wires_meet_their_items(panel)
         wires_pass_glyphs(panel)
         wires_keep_their_distance(panel)
+        separators_pass_glyphs(panel)
         all_is_inside(panel)
 
 
@@ -88,6 +91,24 @@ def wires_pass_glyphs(panel: Layout) -> None:
             for (left, y), (right, low) in pairwise(stretch.points):
                 if left < place.x + place.width and right > place.x:
                     assert max(y, low) <= place.y or min(y, low) >= place.y + place.height, (place.item, stretch)
+
+
+def separators_pass_glyphs(panel: Layout) -> None:
+    """No separator comes near a glyph above or below it, or near the fence of a block."""
+    for place in panel.places:
+        if place.item.kind in pieces.ON_WIRES or (place.item.kind == "dot" and not place.item.pairs):
+            continue
+        for separator in panel.separators:
+            for height in over(separator.points, place.x, place.x + place.width):
+                assert height <= place.y - 5 or height >= place.y + place.height + 5, (place.item, separator)
+
+
+def over(points: tuple[Point, ...], begin: float, end: float) -> Iterator[float]:
+    """The heights of a line where it enters and leaves what is between two x, and of its corners there."""
+    for (left, y), (right, low) in pairwise(points):
+        if left < end and right > begin:
+            for x in (max(left, begin), min(right, end)):
+                yield y + (low - y) * (x - left) / (right - left)
 
 
 def wires_keep_their_distance(panel: Layout) -> None:
@@ -145,21 +166,29 @@ def test_crossings_never_exceed_those_of_the_written_order(picture: Picture) -> 
     def stacks() -> list[Stack]:
         return [at_item(place, item, size(item, picture), between) for place, item in enumerate(picture.panel.items)]
 
-    assert crossings(ordered(stacks(), places, between)) <= crossings(written(stacks(), places, between))
+    assert crossings(ordered(stacks(), places, between, Frame())) <= crossings(
+        written(stacks(), places, between, Frame())
+    )
 
 
 @few
 @given(picture=pictures.pictures(steps=14))
 def test_rows_have_all_items_and_are_layouts_of_their_own(picture: Picture) -> None:
     whole = layout.place(picture)
-    rows = layout.wrap(whole, 250)
+    rows = layout.wrap(picture, whole, 250)
+    assert rows == layout.wrap(picture, whole, 250)
     assert sorted(place.item.kind for row in rows for place in row.places) == sorted(
         item.kind for item in picture.panel.items
     )
     for row in rows:
-        glyphs_stand_apart(row)
-        wires_meet_their_items(row)
-        all_is_inside(row)
+        check(picture, row)
+    for upper, lower in pairwise(rows):
+        assert downwards(upper.outs) == downwards(lower.ins)
+
+
+def downwards(heights: Mapping[int, float]) -> list[int]:
+    """Wires from top to bottom."""
+    return sorted(heights, key=heights.__getitem__)
 
 
 def test_attention_is_as_in_the_paper() -> None:
@@ -192,6 +221,88 @@ def test_linear_maps_of_one_stage_stand_in_one_column() -> None:
     middles = {place.x + place.width / 2 for place in maps}
     assert max(middles) - min(middles) < 1e-9
     assert [place.y for place in maps] == sorted(place.y for place in maps)
+
+
+def test_wires_come_straight_into_an_open_block() -> None:
+    whole = layout.place(pictures.multi_head_open())
+    block = next(number for number, place in enumerate(whole.places) if place.inside is not None)
+    coming = [stretch for stretch in whole.stretches if stretch.target == block]
+    assert len(coming) == 9
+    for stretch in coming:
+        assert stretch.points[-2][1] == stretch.points[-1][1]
+        assert whole.places[block].x - stretch.points[-2][0] > 10 or len(stretch.points) == 2
+
+
+def test_a_row_begins_with_its_wires_close_together() -> None:
+    draft = pictures.Drafter()
+    first = draft.bundle(draft.fresh("b t c"))
+    around = draft.copies(first, 2)
+    last, items = around.outputs[0], [around]
+    for _ in range(6):
+        items.append(pictures.opened(draft, last, "MLP"))
+        last = items[-1].outputs[0]
+    items.append(draft.added(last, around.outputs[1]))
+    picture = draft.picture("chain", (first,), items, items[-1].outputs)
+    rows = layout.wrap(picture, layout.place(picture), 500)
+    assert len(rows) > 2
+    for row in rows[1:]:
+        upper, lower = row.panel.inputs
+        b, t, c, *skips = (row.ins[wire] for bundle in (upper, lower) for wire in bundle.wires)
+        block = next(place for place in row.places if place.inside is not None or place.item.kind == "sum")
+        assert (t - b, c - t) == (20, 20)
+        assert skips == [skips[0], skips[0] + 20, skips[0] + 40]
+        assert skips[0] <= max(c + 30, block.y + block.height + 25)
+        assert row.height < 200
+
+
+def test_a_separator_goes_round_plates() -> None:
+    whole = layout.place(pictures.multi_head())
+    plates = [place for place in whole.places if place.item.kind == "linear"][:2]
+    for plate, separator in zip(plates, whole.separators[:2], strict=True):
+        below = [y for x, y in separator.points if plate.x <= x <= plate.x + plate.width]
+        assert all(y == plate.y + plate.height + 5 for y in below)
+        jogs = [(a, b) for a, b in pairwise(separator.points) if a[1] != b[1]]
+        assert jogs and all(abs(b[1] - a[1]) == b[0] - a[0] for a, b in jogs)
+
+
+def test_separators_go_on_behind_a_fence() -> None:
+    whole = layout.place(pictures.multi_head_open())
+    block = next(place for place in whole.places if place.inside is not None)
+    assert block.inside is not None
+    outside = {separator.points[-1] for separator in whole.separators}
+    inside = {(block.x + x, block.y + y) for x, y in (one.points[0] for one in block.inside.separators)}
+    assert len(inside) == 2
+    assert inside <= outside
+
+
+def test_a_separator_goes_on_below_a_copy() -> None:
+    draft = pictures.Drafter()
+    first, other = (draft.bundle(draft.fresh(axes)) for axes in ("b t c", "b t c"))
+    copy = draft.copies(first, 2)
+    block = pictures.opened(draft, copy.outputs[0], "MLP")
+    added = draft.added(block.outputs[0], copy.outputs[1])
+    whole = layout.place(draft.picture("aside", (first, other), (copy, block, added), (*added.outputs, other)))
+    lowest = max(whole.separators, key=lambda separator: separator.points[0][1])
+    assert lowest.points == ((0.0, lowest.points[0][1]), (whole.width, lowest.points[0][1]))
+
+
+def test_blocks_that_look_alike_have_one_layout() -> None:
+    draft = pictures.Drafter()
+    first = draft.bundle(draft.fresh("b t c"))
+    blocks = [pictures.opened(draft, first, "MLP")]
+    blocks.append(pictures.opened(draft, blocks[0].outputs[0], "MLP"))
+    picture = draft.picture("alike", (first,), blocks, blocks[1].outputs)
+    check(picture, layout.place(picture))
+    for place in layout.place(picture).places:
+        assert place.inside is not None and place.item.panel is not None
+        alone = Picture("alone", place.item.panel, picture.wires)
+        assert [inner.item for inner in place.inside.places] == list(place.item.panel.items)
+        assert {stretch.wire for stretch in place.inside.stretches} == {
+            stretch.wire for stretch in layout.place(alone).stretches
+        }
+    one, other = (place.inside for place in layout.place(picture).places)
+    assert one is not None and other is not None
+    assert [stretch.points for stretch in one.stretches] == [stretch.points for stretch in other.stretches]
 
 
 def test_a_long_chain_of_skips_does_not_drift() -> None:

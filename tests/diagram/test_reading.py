@@ -26,12 +26,12 @@ def draw(circuit, **options):
     return drawn
 
 
-def scaled():
-    make = Maker("attention", k=64)
+def scaled(kind="multiply", value=0.125, k=64):
+    make = Maker("attention", k=k)
     q, k, v = make.input("y k", "q"), make.input("x k", "k"), make.input("x k", "v")
     scores = make.node("dot", "y [k], x [k] -> y x", [q, k])
-    number = make.node("constant", "->", [], "", value=0.125)
-    scores = make.node("multiply", "y x,  -> y x", [scores, number])
+    number = make.node("constant", "->", [], "", value=value)
+    scores = make.node(kind, "y x,  -> y x", [scores, number])
     weights = make.node("softmax", "y [x] -> y [x]", [scores])
     return make.circuit(make.node("dot", "y [x], [x] k -> y k", [weights, v]))
 
@@ -46,6 +46,19 @@ def test_scaled_attention():
     assert (len(scores.pairs), len(values.pairs)) == (1, 1)
     assert scores.passing == softmax.passing + softmax.acts
     assert [plain(line) for line in drawn.legend] == ["k = 64"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "note"),
+    [
+        ("multiply", "k**-0.5", "∗ k^−1/2"), ("divide", "k**0.5", "∗ k^−1/2"), ("multiply", "2.0*k**-0.5", "∗ 2 k^−1/2"),
+        ("divide", "k", "∗ k^−1"), ("multiply", "k**1.0", "∗ k"), ("multiply", "(k*x)**-0.25", "∗ (k x)^−1/4"),
+    ],
+)  # fmt: skip
+def test_scales_that_follow_a_length(kind, value, note):
+    drawn = draw(scaled(kind, value, "k"))
+    assert kinds(drawn.panel) == "dot softmax dot"
+    assert plain(drawn.panel.items[0].note) == note
 
 
 def test_a_learned_map_is_a_plate_with_its_bias():
@@ -79,13 +92,14 @@ def test_a_norm_has_its_weights():
     assert (norm.kind, len(norm.acts), norm.nodes) == ("norm", 1, (0, 1, 2))
 
 
-def test_of_a_batch_norm_the_batch_curves_into_the_channels():
+def test_of_a_batch_norm_the_circle_is_on_the_channels_and_the_batch_curves_into_it():
     make = Maker("norm")
     x, mean, scale = make.input("b c h w", "x"), make.buffer("c", "n.running_mean"), make.parameter("c", "n.weight")
     y = make.node("subtract", "b c h w, c -> b c h w", [x, mean])
     drawn = draw(make.circuit(make.node("multiply", "b c h w, c -> b c h w", [y, scale])))
     (norm,) = drawn.panel.items
-    assert [plain(drawn.wires[wire].label) for wire in norm.acts] == ["c", "b"]
+    assert [plain(drawn.wires[wire].label) for wire in norm.acts] == ["b", "c"]
+    assert norm.centre == norm.acts[1]
 
 
 def test_axes_of_space_are_one_double_wire():
@@ -211,3 +225,156 @@ def test_axes_that_are_read_across_each_other_meet_in_a_bar():
     drawn = draw(make.circuit(make.node("rearrange", "(c d) -> d c", [x])))
     assert kinds(drawn.panel) == "bar"
     assert names(drawn, drawn.panel.outputs[0]) == "d c"
+
+
+def stepping(axes, result):
+    """A convolution with a stride over an array of these axes."""
+    make = Maker("conv", c=4, d=8, h=32, w=32, h2=16, w2=16, p=3, q=3)
+    x, weight = make.input(axes.replace("[", "").replace("]", ""), "x"), make.parameter("d c p q", "weight")
+    return make.circuit(make.node("conv", f"{axes}, d [c] [p] [q] -> {result}", [x, weight], stride=2, padding=1))
+
+
+def test_a_convolution_that_steps_is_a_window_and_a_learned_map_without_crossings():
+    drawn = draw(stepping("b [c] [h] [w]", "b d h2 w2"))
+    window, plate = drawn.panel.items
+    assert names(drawn, window.outputs[0]) == "b c 3^2 hw/2"
+    assert window.centre == window.gives[1] and plate.acts == (window.outputs[0].wires[1], window.gives[0])
+    drawn = draw(stepping("b [h] [w] [c]", "b h2 w2 d"))
+    window, plate = drawn.panel.items
+    assert names(drawn, window.outputs[0]) == "b hw/2 3^2 c"
+    assert window.centre == window.gives[0] and plate.acts == (window.gives[1], window.outputs[0].wires[3])
+
+
+def test_the_legend_lists_only_what_others_are_divided_from():
+    circuit = stepping("b [c] [h] [w]", "b d h2 w2")
+    assert [plain(line) for line in draw(circuit).legend] == ["c = 4", "hw = 32^2", "d = 8"]
+    drawn = draw(circuit, labels="both")
+    assert names(drawn, drawn.panel.outputs[0]).endswith("hw/2 = 16^2")
+    drawn = draw(circuit, labels="size")
+    assert names(drawn, drawn.panel.outputs[0]).endswith("16^2")
+
+
+def test_a_convolution_says_its_groups():
+    make = Maker("conv", g=4, c=2, p=3, q=3)
+    x, weight = make.input("b g c h w", "x"), make.parameter("g d c p q", "weight")
+    y = make.node("conv", "b g [c] [h] [w], g d [c] [p] [q] -> b g d h w", [x, weight], padding=2, dilation=2)
+    (conv,) = draw(make.circuit(y)).panel.items
+    assert plain(conv.note) == "dilation 2, groups 4"
+
+
+def test_a_function_that_is_known_to_act_on_space_leaves_the_other_axes_alone():
+    make = Maker("up", h=4, w=4, h2=8, w2=8)
+    x = make.input("b c h w", "input0")
+    y = make.node("opaque", "b c h w -> b c h2 w2", [x], function="torch.nn.functional.interpolate")
+    drawn = draw(make.circuit(y))
+    (box,) = drawn.panel.items
+    assert [plain(drawn.wires[wire].label) for wire in (*box.acts, *box.gives)] == ["h", "w", "h_2", "w_2"]
+    assert box.passing == drawn.panel.inputs[0].wires[:2]
+    assert drawn.panel.inputs[0].name == ""  # what it is called only by its place
+
+
+def test_a_learned_map_is_called_by_a_capital():
+    make = Maker("maps")
+    x, first, second = make.input("b c", "x"), make.parameter("d c", "m.F"), make.parameter("e d", "m.W")
+    y = make.node("dot", "b [d], e [d] -> b e", [make.node("dot", "b [c], d [c] -> b d", [x, first]), second])
+    assert [plain(item.text) for item in draw(make.circuit(y)).panel.items] == ["F", ""]
+
+
+def test_a_block_of_two_operations_has_no_fence():
+    def circuit(count):
+        make = Maker("small")
+        y = make.input("b c", "x")
+        for index in range(count):
+            y = make.node(
+                ("tanh", "exp", "softmax")[index],
+                "b c -> b c" if index < 2 else "b [c] -> b [c]",
+                [y],
+                "b c",
+                block="m",
+            )
+        return make.circuit(make.node("softmax", "[b] c -> [b] c", [y], "b c"), blocks={"m": "Part"})
+
+    assert kinds(draw(circuit(2), depth=1).panel) == "lane lane softmax"
+    assert kinds(draw(circuit(2), depth=0).panel) == "block"
+    assert kinds(draw(circuit(3), depth=1).panel) == "block softmax"
+
+
+def written_out(kind):
+    """A norm in single operations."""
+    make = Maker("norm")
+    x, weight = make.input("b t c", "x"), make.parameter("c", "weight")
+
+    def mean(value):
+        return make.node("mean", "b t [c] -> b t", [value])
+
+    def square(value, axes="b t c"):
+        return make.node("square", f"{axes} -> {axes}", [value])
+
+    def less(one, other, axes="b t c"):
+        return make.node("subtract", f"{axes}, b t -> {axes}", [one, other])
+
+    center = x if kind == "rms" else mean(x)
+    centred = x if kind == "rms" else less(x, center)
+    if kind == "moments":
+        variance = less(mean(square(x)), square(center, "b t"), "b t")
+        variance = make.node("maximum", ", b t -> b t", [make.node("constant", "->", [], "", value=0.0), variance])
+    elif kind == "var":
+        variance = make.node("var", "b t [c] -> b t", [x])
+    else:
+        variance = mean(square(centred))
+    number = make.node("constant", "->", [], "", value=1e-6)
+    total = make.node("add", "b t,  -> b t", [variance, number])
+    if kind == "var":
+        root = make.node("sqrt", "b t -> b t", [total])
+        return make.circuit(make.node("divide", "b t c, b t -> b t c", [centred, root]))
+    root = make.node("rsqrt", "b t -> b t", [total])
+    factor = make.node("multiply", "b t, c -> b t c", [root, weight])
+    return make.circuit(make.node("multiply", "b t c, b t c -> b t c", [centred, factor]))
+
+
+@pytest.mark.parametrize(("kind", "note"), [("rms", "rms"), ("squares", ""), ("moments", ""), ("var", "")])
+def test_a_norm_that_is_written_out_is_one_circle(kind, note):
+    drawn = draw(written_out(kind))
+    (norm,) = drawn.panel.items
+    assert (norm.kind, plain(norm.note)) == ("norm", note)
+    assert [plain(drawn.wires[wire].label) for wire in norm.acts] == ["c"]
+
+
+def test_what_only_looks_like_a_norm_is_drawn_as_it_is():
+    make = Maker("no norm")
+    x, y = make.input("b c", "x"), make.input("b c", "y")
+    mean = make.node("mean", "b [c] -> b", [make.node("square", "b c -> b c", [y])])
+    root = make.node("rsqrt", "b -> b", [mean])
+    drawn = draw(make.circuit(make.node("multiply", "b c, b -> b c", [x, root])))
+    assert "norm" not in kinds(drawn.panel)
+
+
+def test_single_numbers_are_copied():
+    make = Maker("numbers")
+    x = make.input("a", "x")
+    total = make.node("sum", "[a] ->", [x], "")
+    both = make.node("add", ", ->", [make.node("exp", "->", [total], ""), make.node("sin", "->", [total], "")], "")
+    circuit = make.circuit(make.node("multiply", ", ->", [both, total], ""))
+    assert kinds(draw(circuit).panel).split().count("copy") == 1
+    draw(circuit, hide=["a"])
+
+
+def test_an_axis_keeps_its_name_unless_another_one_has_it():
+    make = Maker("names", k=8, e=8)
+    x, y = make.input("b c", "x"), make.input("c k", "y")
+    drawn = draw(make.circuit(make.node("dot", "b [c], [c] e -> b e", [x, y])))
+    assert names(drawn, drawn.panel.outputs[0]) == "b k"
+    make = Maker("names", t2="t")
+    x, y = make.input("t c", "x"), make.input("t c", "y")
+    drawn = draw(make.circuit(make.node("dot", "t [c], t2 [c] -> t t2", [x, y])))
+    assert names(drawn, drawn.panel.outputs[0]) == "t t_2"
+
+
+def test_axes_that_are_split_and_flattened_again_have_their_name_where_they_meet_it():
+    make = Maker("windows", h=56, s=8, w=7)
+    x = make.input("b h", "x")
+    parts = make.node("rearrange", "b (s w) -> b w s", [x])
+    whole = make.node("rearrange", "b w s -> b (s w)", [make.node("softmax", "b [w] s -> b [w] s", [parts], "b w s")])
+    drawn = draw(make.circuit(make.node("add", "b (s w), b (s w) -> b (s w)", [x, whole])))
+    assert names(drawn, drawn.panel.outputs[0]) == "b h"
+    assert "sw" not in [plain(wire.label) for wire in drawn.wires.values()]

@@ -63,6 +63,13 @@ def test_cups_of_two_pairs_are_within_each_other():
     assert outer < inner < inner_end < outer_end
 
 
+def test_a_window_has_its_wire_of_space_at_one_height():
+    under, above = of("window", "1", "2 3"), of("window", "1", "2 3", centre=3)
+    assert under.ins == under.outs[:1] and above.ins == above.outs[1:]
+    two = of("window", "1 2", "3 4 5")
+    assert two.ins == two.outs[:2] and two.height == under.height + PITCH
+
+
 def test_least_sizes():
     assert (of("linear", "1", "2").width, of("linear", "1", "2").height) == (PLATE, PLATE)
     assert (of("softmax", "1", "2").width, of("softmax", "1", "2").height) == TRIANGLE

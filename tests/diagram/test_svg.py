@@ -94,7 +94,7 @@ def test_strands_read_back_are_the_connections(name):
 @pytest.mark.parametrize("name", PICTURES)
 def test_strands_read_back_from_rows_are_the_connections(name):
     picture = PICTURES[name]
-    rows = layout.wrap(layout.place(picture), 200)
+    rows = layout.wrap(picture, layout.place(picture), 200)
     text = svg(drawing.draw(picture, rows), LIGHT)
     assert read_back(text) == connections(picture.panel)
 

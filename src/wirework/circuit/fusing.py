@@ -20,12 +20,13 @@ from wirework.circuit.layouts import (
     renamed,
     written,
 )
+from wirework.circuit.powers import Power, number_in, raised
 from wirework.circuit.staircase import staircase
 from wirework.circuit.trimming import trimmed
 from wirework.errors import WireworkError
 from wirework.notation import parse
 from wirework.operations import OPERATIONS, Call
-from wirework.polynomial import Polynomial
+from wirework.polynomial import Polynomial, product
 
 NEVER_SEEN = float("-inf")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -62,7 +63,7 @@ class Attention:
     removed: list[int]
     operands: list[Operand] = field(default_factory=list)
     result: Operand = (-1, ())
-    scale: float | None = None
+    scale: float | Power | None = None
     dropout: float | None = None
     biases: list[Operand] = field(default_factory=list)
     mask: Operand | None = None
@@ -70,11 +71,24 @@ class Attention:
     causal: bool = False
 
     @property
+    def compared(self) -> set[str]:
+        """The axes over which queries and keys are compared."""
+        (_, q), (_, k), _ = self.operands
+        return set(axes_of(q) & axes_of(k)) - axes_of(self.result[1])
+
+    @property
+    def scales(self) -> dict[str, float | str]:
+        """Its scale as an option; none if it is the usual one whatever the lengths are."""
+        usual = Power(product(self.sizes[axis] for axis in self.compared), -0.5)
+        if self.scale is None or isinstance(self.scale, float):
+            return {"scale": 1.0 if self.scale is None else self.scale}
+        return {} if self.scale == usual else {"scale": str(self.scale)}
+
+    @property
     def expression(self) -> str:
         """The expression of the one operation."""
         (_, q), (_, k), (_, v) = self.operands
-        compared = (axes_of(q) & axes_of(k)) - axes_of(self.result[1])
-        inside = {*compared, *self.keys}
+        inside = {*self.compared, *self.keys}
         return f"{written(q, inside)}, {written(k, inside)}, {written(v, inside)} -> {written(self.result[1])}"
 
 
@@ -153,7 +167,7 @@ class Reader:
         factor = factors[1 - scores] or 0.0
         if factor == 0:
             raise Unreadable
-        found.scale = 1 / factor if node.kind == "divide" else factor
+        found.scale = raised(factor, -1.0) if node.kind == "divide" else factor
         return operands[scores]
 
     def read_bias(self, found: Attention, operands: Sequence[Operand]) -> Operand:
@@ -173,13 +187,9 @@ class Reader:
         found.mask, found.hides = mask, hidden[0]
         return branches[hidden.index(False)]
 
-    def number(self, value: int) -> float | None:
+    def number(self, value: int) -> float | Power | None:
         """The number that a value is, if it is one and known."""
-        node = self.circuit.nodes[self.makers[value]] if value in self.makers else None
-        if node is None or node.kind not in ("constant", "full") or self.circuit.values[value].dims:
-            return None
-        number = node.options["value"]
-        return float(number) if isinstance(number, int | float) else None
+        return None if self.circuit.values[value].dims else number_in(self.circuit, self.makers, value)
 
     def read_queries_and_keys(self, found: Attention, node: Node, names: dict[str, str]) -> None:
         """Read the operands of the dot that makes the scores: the keys have the axes that softmax is over."""
@@ -296,7 +306,7 @@ def with_attention(circuit: Circuit, found: Attention) -> Circuit:
     last = max(found.removed)
     block = common_path([circuit.nodes[place].block for place in found.removed])
     extras: dict[str, int] = {}
-    options: dict[str, Any] = {"scale": 1.0 if found.scale is None else found.scale}
+    options: dict[str, Any] = dict(found.scales)
     options |= {"causal": True} if found.causal else {}
     options |= {"dropout": found.dropout} if found.dropout else {}
     if found.mask and not found.causal:

@@ -70,7 +70,7 @@ class Node:
         keywords: names of the last inputs, if they are given by keyword and not as operands: "bias", "mask". A mask of
             scores has its axes in the option "mask_axes", as an operand: "b 1 k"; without it, it has the last axes of
             the scores. So for a bias of scores.
-        options: plain data. A size in it is a formula in text.
+        options: plain data. A size in it is a formula in text; so is a number that follows one: "k**-0.5".
         block: the path of blocks it stands in, from the outermost: ("blocks", "0", "attention").
     """
 

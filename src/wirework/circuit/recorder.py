@@ -249,6 +249,8 @@ def plain(value: Any, name: Callable[[Axis], str]) -> Any:
             return str(value) if value.constant is None else value.constant
         case Axes(reading):
             return written(reading, name)
+        case float():
+            return float(value)
         case tuple() | list():
             return type(value)(plain(each, name) for each in value) if type(value) in (tuple, list) else value
         case dict():

@@ -8,10 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from wirework.circuit.graph import Circuit, Dims, Node
+from wirework.circuit.powers import Power, formula
 from wirework.polynomial import Polynomial
 
 NAME = re.compile(r"[A-Za-z_]\w*")
-FORMULAS = ("start", "stop", "step", "shift", "stride", "padding", "dilation", "dims", "output_padding")
+FORMULAS = (
+    "start", "stop", "step", "shift", "stride", "padding", "dilation", "dims", "output_padding", "scale", "value",
+)  # fmt: skip
 WORDS = ("same", "valid")  # options of operations that are text and no formulas
 
 
@@ -29,10 +32,12 @@ def in_options(options: Mapping[str, Any], name: Callable[[str], str]) -> dict[s
     """Options with other names in formulas."""
 
     def renamed(option: Any, text: bool) -> Any:
+        if isinstance(option, Power):
+            return replace(option, size=renamed(option.size, text))
         if isinstance(option, Polynomial):
             return option.substitute(**{each: Polynomial.symbol(name(each)) for each in option.names})
         if isinstance(option, str) and text and option not in WORDS:
-            return str(renamed(Polynomial.parse(option), text))
+            return str(renamed(formula(option), text))
         if isinstance(option, list | tuple):
             return type(option)(renamed(each, text) for each in option)
         if isinstance(option, Mapping):

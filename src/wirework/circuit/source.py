@@ -11,6 +11,7 @@ from wirework.circuit.functions import FUNCTIONS
 from wirework.circuit.graph import Circuit, Node, Reference
 from wirework.circuit.layouts import flat_text, layout_of
 from wirework.circuit.literals import dictionary, identifier, literal, quoted, torch_word, tupled
+from wirework.circuit.powers import Power, formula
 from wirework.circuit.renaming import WORDS
 from wirework.errors import NotSupportedError
 from wirework.notation import Axis, Bracket, Operand, axis_names, bracketed, parse, without_brackets
@@ -170,7 +171,7 @@ class Writer:
     def option(self, value: Any) -> str:
         """An option of an operation: text in it is a formula."""
         if isinstance(value, str) and value not in WORDS:
-            return self.formula(Polynomial.parse(value))
+            return self.formula(formula(value))
         if isinstance(value, list | tuple):
             return tupled(map(self.option, value))
         return literal(value, formula=self.formula)
@@ -274,7 +275,7 @@ class Writer:
         )
         return call if len(node.outputs) == 1 else f"arrays({call})"
 
-    def formula(self, size: Polynomial) -> str:
+    def formula(self, size: Polynomial | Power) -> str:
         """A size, over the variables of this function."""
         return str(size.substitute(**{name: Polynomial.symbol(called) for name, called in self.sizes.items()}))
 

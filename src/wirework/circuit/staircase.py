@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from wirework.circuit.graph import Circuit, Dims, Node
 from wirework.circuit.layouts import input_layouts, matched, output_layout, renamed
+from wirework.circuit.powers import Power, formula
 from wirework.polynomial import Polynomial
 
 Stair = tuple[str, str, Polynomial]  # row, column, lead: what is where row + lead >= column
@@ -63,9 +64,9 @@ def range_start(circuit: Circuit, makers: Mapping[int, int], number: int) -> Pol
     node = circuit.nodes[makers[number]] if number in makers else None
     if node is not None and node.kind in ("rearrange", "cast"):
         return range_start(circuit, makers, node.inputs[0])
-    if node is None or node.kind != "arange" or formula(node.options.get("step", 1)) != 1:
+    if node is None or node.kind != "arange" or size(node.options.get("step", 1)) != 1:
         return None
-    return formula(node.options.get("start", 0))
+    return size(node.options.get("start", 0))
 
 
 def constant(circuit: Circuit, makers: Mapping[int, int], number: int) -> int | float | None:
@@ -77,6 +78,7 @@ def constant(circuit: Circuit, makers: Mapping[int, int], number: int) -> int | 
     return value if isinstance(value, int | float) else None
 
 
-def formula(option: int | str) -> Polynomial:
-    """A size among options."""
-    return Polynomial.parse(option) if isinstance(option, str) else Polynomial.of(option)
+def size(option: int | float | str) -> Polynomial | None:
+    """A size among options; `None` if it is another number."""
+    found = formula(option) if isinstance(option, str) else option
+    return None if isinstance(found, float | Power) else Polynomial.of(found)

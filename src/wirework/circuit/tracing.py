@@ -2,7 +2,8 @@
 
 An axis of unknown length has some length while a function is traced, and code that looks at it goes the way of that
 length. So the function is traced twice, with different lengths: only if both give the same circuit does it hold for
-all lengths that go that way. An axis of which it does not keeps the length that it was traced with.
+all lengths that go that way. An axis of which it does not keeps the length that it was traced with. Where the circuits
+differ in numbers only, and a third one too, the numbers may follow the lengths: then they are written as formulas.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from wirework.circuit.axes import GIVEN, Dim, axis
 from wirework.circuit.blocks import tracing
+from wirework.circuit.explaining import explained
 from wirework.circuit.graph import Circuit, Reference
 from wirework.circuit.operations import Session, observer
 from wirework.circuit.recorder import Array, Recorder
@@ -26,7 +28,7 @@ from wirework.engine import observing
 from wirework.errors import NotSupportedError, SemanticError, brief, counted, joined
 from wirework.polynomial import Polynomial, Term
 
-FIRST, SECOND = 5, 3  # multiples of a unit that the first axis is as long as, in the first trace and in the second
+FIRST, SECOND, THIRD = 5, 3, 4  # multiples of a unit that the first axis is as long as, in the first trace, and so on
 ATTEMPTS = 2  # units that are tried where two lengths give two circuits: one of them may be special by chance
 GUESSES = 3  # how many of the lengths that a function compared one with are tried, if it refuses all others
 
@@ -186,8 +188,8 @@ class Traced:
             except Exception as error:
                 refusals.append((error, unequal))
                 continue
-            if self.same(found, sizes, others):
-                return found
+            if settled := self.settled(found, sizes, [lengths, others, hints(free, unit, THIRD)]):
+                return settled
             differing.append(self.fixed(found, sizes, lengths, others, guessed(unequal)))
             if len(differing) == ATTEMPTS:
                 break
@@ -209,21 +211,50 @@ class Traced:
         """Those of all inputs."""
         return (*self.inputs.positional, *self.inputs.named.values())
 
+    def settled(
+        self, circuit: Circuit, sizes: Mapping[str, int], lengths: Sequence[Mapping[str, int]]
+    ) -> Circuit | None:
+        """The circuit for all lengths, if a trace with others gives it too, or several do but for numbers.
+
+        Args:
+            circuit: of the first trace.
+            sizes: of axes.
+            lengths: those that the others have in each trace.
+        """
+        first, second, third = lengths
+        other = self.attempt(sizes, second)
+        if other is None or other == circuit:
+            return other
+        if explained([circuit, other], [first, second]) and (last := self.attempt(sizes, third)):
+            return explained([circuit, other, last], lengths)
+        return None
+
     def fixed(
         self, circuit: Circuit, sizes: Mapping[str, int], lengths: Mapping[str, int], others: Mapping[str, int],
         wanted: Mapping[str, int],
     ) -> dict[str, int]:  # fmt: skip
-        """Sizes of the axes whose length makes a difference: those that the function wants, or else any."""
-        differing = [name for name in others if not self.same(circuit, sizes, {**lengths, name: others[name]})]
+        """Sizes of the axes whose length makes a difference: those that the function wants, or else any.
+
+        Differences in numbers that may follow the length count only if there are no others.
+        """
+        differing, unexplained = [], []
+        for name in others:
+            changed = {**lengths, name: others[name]}
+            other = self.attempt(sizes, changed)
+            if other != circuit:
+                differing.append(name)
+                if other is None or not explained([circuit, other], [lengths, changed]):
+                    unexplained.append(name)
+        differing = unexplained or differing
         asked_for = {name: wanted[name] for name in differing if name in wanted}
         return asked_for or {name: lengths[name] for name in differing or others}
 
-    def same(self, circuit: Circuit, sizes: Mapping[str, int], lengths: Mapping[str, int]) -> bool:
-        """Whether a trace with other lengths gives the same circuit."""
+    def attempt(self, sizes: Mapping[str, int], lengths: Mapping[str, int]) -> Circuit | None:
+        """What a trace with other lengths gives, if it succeeds."""
         try:
-            return self.run(sizes, lengths, Comparisons()) == circuit
+            return self.run(sizes, lengths, Comparisons())
         except Exception:
-            return False
+            return None
 
     def run(self, sizes: Mapping[str, int], lengths: Mapping[str, int], unequal: Comparisons) -> Circuit:
         """Trace it once.

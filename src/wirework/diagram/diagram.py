@@ -103,7 +103,7 @@ class Diagram:
     def scene(self) -> Scene:
         """Its shapes."""
         chosen = self.options
-        rows = (self.layout,) if chosen.width is None else layout.wrap(self.layout, chosen.width)
+        rows = (self.layout,) if chosen.width is None else layout.wrap(self.picture, self.layout, chosen.width)
         return drawing.draw(
             self.picture,
             rows,
@@ -136,7 +136,7 @@ class Diagram:
         whole = reading.picture(self.circuit, depth=DEEPEST, labels=self.options.labels, hide=self.options.hide)
         states = page.states(whole, self.opened)
         shown = frozenset(tuple(path.split(".")) for path in paths(self.picture.panel, only_open=True))
-        start = next((state.key for state in states if state.open == shown), states[-1].key)
+        start = min(states, key=lambda state: len(state.open ^ shown)).key
         title = self.options.title or self.circuit.name
         return page.html(states, title, page.facts(self.circuit, self.options.sizes), start)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import isclose
 from typing import Any, Literal
 
+from wirework.circuit.powers import Power, number_of
 from wirework.diagram.picture import Run, Text
 from wirework.polynomial import Polynomial, product
 
 Labels = Literal["name", "size", "both"]
+Parts = Mapping[str, tuple[str, int]]  # axes that are another axis divided by a number
 HALF = re.compile(r"\(?(?:\((?P<less>\w+)-1\)|(?P<name>\w+))//(?P<number>\d+)\)?(?P<rest> \+ 1)?")
 FUNCTIONS: Mapping[str, Text] = {
     "relu": (Run("R"),), "gelu": (Run("G"),), "silu": (Run("S"),), "swish": (Run("S"),),
@@ -23,7 +26,7 @@ SIGNS = {
     "power": "^", "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥", "equal": "=",
     "not_equal": "≠", "logical_and": "∧", "logical_or": "∨", "maximum": "max", "minimum": "min",
 }  # fmt: skip
-SYMBOLS = {"mean": "E", "max": "Max", "min": "Min", "sum": "Σ", "prod": "Π", "any": "∨", "all": "∧"}
+SYMBOLS = {"mean": "𝔼", "max": "Max", "min": "Min", "sum": "Σ", "prod": "Π", "any": "∨", "all": "∧"}
 
 
 def roman(text: str) -> Text:
@@ -47,12 +50,16 @@ def fraction(size: Polynomial) -> tuple[str, int] | None:
     return found["less"] or found["name"], int(found["number"])
 
 
-def scaled(names: Sequence[str], sizes: Mapping[str, Polynomial]) -> tuple[tuple[str, ...], int] | None:
-    """The axes, and the number by which they are divided, if all names are such fractions by the same number."""
-    found = [fraction(sizes[name]) if name in sizes else None for name in names]
-    if any(each is None for each in found) or len({each[1] for each in found if each}) != 1:
-        return None
-    return tuple(each[0] for each in found if each), next(each[1] for each in found if each)
+def fractions(sizes: Mapping[str, Polynomial]) -> Parts:
+    """The axes whose sizes are formulas that divide another axis."""
+    return {name: found for name, size in sizes.items() if (found := fraction(size))}
+
+
+def scaled(names: Sequence[str], parts: Parts) -> tuple[tuple[str, ...], int]:
+    """The axes, and the number by which they are divided: 1 if they are not all divided by the same number."""
+    found = [parts.get(name, (name, 1)) for name in names]
+    numbers = {number for _, number in found}
+    return (tuple(name for name, _ in found), numbers.pop()) if len(numbers) == 1 else (tuple(names), 1)
 
 
 def several(names: Sequence[str]) -> Text:
@@ -68,10 +75,9 @@ def several(names: Sequence[str]) -> Text:
     )  # fmt: skip
 
 
-def by_name(names: Sequence[str], sizes: Mapping[str, Polynomial]) -> Text:
+def by_name(names: Sequence[str], parts: Parts) -> Text:
     """The label of a wire by the names of its axes; an axis divided by a number is written so."""
-    found = scaled(names, sizes)
-    shown, below = found if found else (tuple(names), 1)
+    shown, below = scaled(names, parts)
     text = several(shown) if len(names) > 1 else axis(shown[0])
     return (*text, Run(f"/{below}", "roman")) if below > 1 else text
 
@@ -102,11 +108,13 @@ def formula(length: Polynomial) -> Text:
     return (Run(str(length).replace("*", " ").replace("//", "/")),)
 
 
-def label(names: Sequence[str], sizes: Mapping[str, Polynomial], labels: Labels, window: bool = False) -> Text:
+def label(
+    names: Sequence[str], sizes: Mapping[str, Polynomial], parts: Parts, labels: Labels, window: bool = False
+) -> Text:
     """The label of a wire."""
     if window or labels == "size":
         return by_size(names, sizes)
-    named, sized = by_name(names, sizes), by_size(names, sizes)
+    named, sized = by_name(names, parts), by_size(names, sizes)
     if labels == "name" or all(name not in sizes or str(sizes[name]) == name for name in names):
         return named
     return (*named, Run(" = ", "roman"), *sized)
@@ -119,6 +127,18 @@ def number(value: Any) -> str:
     return f"{value:.4g}".replace("-", "−").replace("inf", "∞")
 
 
+def figure(value: Any) -> Text:
+    """A number, or a formula in text: a power of a size has its exponent above."""
+    power = number_of(value) if isinstance(value, str) else None
+    if not isinstance(power, Power):
+        return roman(number(value))
+    name = power.size.sole_atom
+    size = axis(name) if isinstance(name, str) else roman(f"({power.size})".replace("*", " "))
+    factor = roman(f"{number(power.coefficient)} ") if power.coefficient != 1 else ()
+    exponent = str(Fraction(power.exponent)).replace("-", "−")
+    return (*factor, *size, *((Run(exponent, "roman", level=1),) if exponent != "1" else ()))
+
+
 def scale(value: Any, names: Sequence[str], sizes: Mapping[str, Polynomial]) -> Text:
     """What a scale of a contraction over some axes is called: `* k^-1/2` if it is that."""
     length = product(sizes[name] for name in names if name in sizes)
@@ -127,7 +147,7 @@ def scale(value: Any, names: Sequence[str], sizes: Mapping[str, Polynomial]) -> 
         return (Run("∗ ", "roman"), *(run for name in names for run in axis(name)), *root)
     if not isinstance(value, str) and length.constant and isclose(float(value), length.constant**-0.5, rel_tol=1e-6):
         return (Run("∗ ", "roman"), *(run for name in names for run in axis(name)), *root)
-    return (Run("∗ ", "roman"), Run(number(value), "roman"))
+    return (Run("∗ ", "roman"), *figure(value))
 
 
 def is_root(text: str, length: Polynomial) -> bool:
@@ -150,4 +170,4 @@ def activation(title: str) -> Text:
 
 def legend_line(names: Sequence[str], sizes: Mapping[str, Polynomial]) -> Text:
     """A line of the legend: what a label stands for."""
-    return (*by_name(names, sizes), Run(" = ", "roman"), *by_size(names, sizes))
+    return (*by_name(names, {}), Run(" = ", "roman"), *by_size(names, sizes))

@@ -1,4 +1,4 @@
-"""What is drawn, before it has places: items joined by wires, panel in panel. Everything in it is plain, frozen data."""
+"""What is drawn, before it has places: items joined by wires, panel in panel. All of it is plain, frozen data."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ Kind = Literal[
     "function",  # a letter or name in the wire, or a box over its wires: `acts` in, `gives` out
     "lane",  # a function of single elements: arrow, `text`, arrow above the wires of the bundle; touches no wire
     "softmax",  # a triangle on each wire it acts on, apex left; `acts` and `gives` have the same length
-    "norm",  # a circle on `acts[0]`; the others of `acts` curve into it, and out as the others of `gives`
-    "reduce",  # `acts` end in a symbol, `text` (Max, E, sum), and an arrow
+    "norm",  # a circle on `centre`; the others of `acts` curve into it, and out as the others of `gives`
+    "reduce",  # `acts` end in a symbol, `text` (Max, 𝔼, Σ), and an arrow
     "bar",  # flatten or split: a thick bar from `acts` to `gives`
     "concat",  # bundles become one: `acts` end in a bar that gives one wire; `merges` have dots
     "part",  # one bundle becomes several along an axis: the mirror image of concat (`forks` have dots)
     "conv",  # a small bordered box with a star and `text`, over the wires of space and channels
-    "window",  # the trapezoid: `acts[0]`, space, in; `gives` are space and the window; `text` is its stride, or T
+    "window",  # the trapezoid: `acts`, space, in; `gives` are space, `centre`, and the window under or above it;
+    # `text` is its stride, or T
     "index",  # an index wire ends in a pentagon with `text`
     "mask",  # a square with a grey triangle over the two wires it acts on, which go on
     "source",  # an array that comes from nowhere: a plate with `text` (a parameter, a constant), `gives` out
@@ -87,7 +88,7 @@ class Bundle:
 
     Attributes:
         value: the number of the array in `Circuit.values`.
-        wires: numbers of wires. None for a single number: it is drawn as a short arrow where it leaves, and has no wire.
+        wires: numbers of wires. A single number has none: it is drawn as a short arrow where it leaves.
         name: what stands at its left end where it enters the whole: Q, K, V; else empty.
     """
 
@@ -116,6 +117,7 @@ class Item:
         pairs: wires that are joined by a cup.
         merges: (a wire that ends on a dot, the wire that goes on).
         forks: (a wire that goes on, a wire that begins at a dot on it).
+        centre: the wire that the glyph is on: of a norm one of `acts`, of a window one of `gives`; `None`: the first.
         biased: whether a linear map or a convolution adds a bias: a subscript +.
         nodes: places in `Circuit.nodes` of the operations it stands for.
         path: of the block, for a block.
@@ -135,6 +137,7 @@ class Item:
     pairs: tuple[tuple[int, int], ...] = ()
     merges: tuple[tuple[int, int], ...] = ()
     forks: tuple[tuple[int, int], ...] = ()
+    centre: int | None = None
     biased: bool = False
     nodes: tuple[int, ...] = ()
     path: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A picture with places: what a layout makes, and what is drawn from it. Lengths are in SVG units, y grows downwards."""
+"""A picture with places: what a layout makes, and what is drawn. Lengths are in SVG units, y grows downwards."""
 
 from __future__ import annotations
 

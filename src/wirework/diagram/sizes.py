@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from wirework.diagram.metrics import width
-from wirework.diagram.picture import Bundle, Item, Kind, Picture, Run, Text, plain
+from wirework.diagram.picture import Bundle, Item, Kind, Picture, Run, Text
 from wirework.diagram.placed import Size
 
 PITCH = 20.0  # between wires of an array
@@ -16,6 +17,7 @@ DOT = 3.35  # the radius of a dot
 STUB = 15.0  # the arrow that leaves a cup or a reduction
 
 LABEL = 14.0  # the sizes of text: of labels of wires and of notes beside glyphs,
+NOTE = 11.0  # of what is said under glyphs,
 LETTER = 22.0  # of functions in a wire and in a lane,
 LINEAR = 26.0  # of the L of a linear map,
 WORD = 14.0  # of names in boxes,
@@ -29,7 +31,7 @@ CURVE = 15.0  # the room beside it for wires that curve into it
 CONV = 30.0  # the least width of a convolution
 MARGIN = 3.0  # between the edge of a convolution and its wires
 STAR = 5.0  # the outer radius of its star
-WINDOW = (24.0, 36.0)
+WINDOW = (24.0, 32.0)  # over a wire of space and one of the window
 PENTAGON = (35.0, 25.0)
 MASK = 30.0
 BAR = 3.0
@@ -54,7 +56,12 @@ def size(item: Item, picture: Picture) -> Size:
 
 def is_letter(item: Item) -> bool:
     """Whether a function is written as a letter in its wire, not in a box."""
-    return len(plain(item.text)) <= 2
+    return sum(len(run.text) for run in item.text) <= 2
+
+
+def upright(item: Item) -> bool:
+    """Whether a window gives the places above what it covers."""
+    return item.centre is None or item.centre == item.gives[0]
 
 
 def linear_text(item: Item) -> Text:
@@ -114,14 +121,19 @@ def _dot(item: Item) -> Size:
 
 
 def _linear(item: Item) -> Size:
-    return spanning(item, max(PLATE, width(linear_text(item), LINEAR) + 10), PLATE / 2, PLATE)
+    return _noted(item, spanning(item, max(PLATE, width(linear_text(item), LINEAR) + 10), PLATE / 2, PLATE))
 
 
 def _function(item: Item) -> Size:
-    below = LABEL + 2 if item.note else 0.0
     wide = width(item.text, LETTER) + 6 if is_letter(item) else width(item.text, WORD) + 14
-    box = spanning(item, max(wide, width(item.note, LABEL - 3)), 12.0, 24.0)
-    return Size(box.width, box.height, box.ins, box.outs, below=below)
+    return _noted(item, spanning(item, wide, 12.0, 24.0))
+
+
+def _noted(item: Item, bare: Size) -> Size:
+    """A glyph with room for the note under it."""
+    if not item.note:
+        return bare
+    return replace(bare, width=max(bare.width, width(item.note, NOTE)), below=LABEL + 2)
 
 
 def _lane(item: Item) -> Size:
@@ -136,7 +148,7 @@ def _softmax(item: Item) -> Size:
 
 def _norm(item: Item) -> Size:
     side = CURVE if len(item.acts) > 1 or len(item.gives) > 1 else 0.0
-    return spanning(item, 2 * (RADIUS + side), RADIUS)
+    return _noted(item, spanning(item, 2 * (RADIUS + side), RADIUS))
 
 
 def _reduce(item: Item) -> Size:
@@ -156,14 +168,18 @@ def _centred(heights: tuple[float, ...], high: float) -> tuple[float, ...]:
 
 def _conv(item: Item) -> Size:
     wide = width(conv_text(item), WORD + 2)
-    return spanning(item, max(CONV, 2 * STAR + 12 + wide), MARGIN, PITCH)
+    return _noted(item, spanning(item, max(CONV, 2 * STAR + 12 + wide), MARGIN, PITCH))
 
 
 def _window(item: Item) -> Size:
     wide, high = WINDOW
     text = width(item.text, WORD)
-    outs = tuple(high / 3 + PITCH * place for place in range(len(item.gives)))
-    return Size(wide if text <= wide / 2 else wide / 2 + text + 2, high, (high / 3,) * len(item.acts), outs)
+    rows = max(2, len(item.gives))
+    first = high / 4 if upright(item) else high * 3 / 4 - PITCH
+    outs = tuple(first + PITCH * place for place in range(rows))
+    ins = outs[: len(item.acts)] if upright(item) else outs[rows - len(item.acts) :]
+    box = wide if text <= wide / 2 else wide / 2 + text + 2
+    return Size(box, high + PITCH * (rows - 2), ins, outs[: len(item.gives)])
 
 
 def _index(item: Item) -> Size:

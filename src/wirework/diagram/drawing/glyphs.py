@@ -20,6 +20,7 @@ from wirework.diagram.sizes import (
     LINEAR,
     MARGIN,
     MASK,
+    NOTE,
     PENTAGON,
     PITCH,
     RADIUS,
@@ -32,6 +33,7 @@ from wirework.diagram.sizes import (
     is_letter,
     lane_size,
     linear_text,
+    upright,
 )  # fmt: skip
 
 CUT = 9.0  # the corner that a plate lacks
@@ -133,6 +135,7 @@ def _linear(glyph: Glyph) -> None:
     glyph.body(plate, "plate", shadow=True)
     text = linear_text(glyph.item)
     glyph.write((glyph.middle[0] - width(text, LINEAR) / 2, glyph.middle[1]), text, LINEAR, middle=False)
+    _note(glyph)
 
 
 def _function(glyph: Glyph) -> None:
@@ -146,7 +149,13 @@ def _function(glyph: Glyph) -> None:
     else:
         glyph.body(curves.rectangle(place.x, place.y, place.width, place.height), "box")
         glyph.write((x, y), item.text, WORD)
-    glyph.write((x, place.y + place.height + LABEL * 0.7), item.note, LABEL - 3, "label")
+    _note(glyph)
+
+
+def _note(glyph: Glyph) -> None:
+    """What is said of a glyph, under it."""
+    place = glyph.place
+    glyph.write((glyph.middle[0], place.y + place.height + LABEL * 0.7), glyph.item.note, NOTE, "label")
 
 
 def _lane(glyph: Glyph) -> None:
@@ -168,22 +177,22 @@ def _softmax(glyph: Glyph) -> None:
 def _norm(glyph: Glyph) -> None:
     place, item = glyph.place, glyph.item
     x = glyph.middle[0]
-    main = place.ins[item.acts[0]] if item.acts else glyph.middle[1]
-    edge = x - RADIUS, x + RADIUS
-    for wire in item.acts[:1]:
-        glyph.wire(wire, (place.x, main), (edge[0], main))
-    for wire in item.gives[:1]:
-        glyph.wire(wire, (edge[1], main), (glyph.right, place.outs[wire]))
-    for wire in item.acts[1:]:
-        _statistics(glyph, wire, place.ins[wire], main, -1)
-    for wire in item.gives[1:]:
-        _statistics(glyph, wire, place.outs[wire], main, 1)
+    centre = item.acts.index(item.centre) if item.centre in item.acts else 0
+    main = place.ins[item.acts[centre]] if item.acts else glyph.middle[1]
+    for index, (before, after) in enumerate(zip(item.acts, item.gives, strict=True)):
+        if index == centre:
+            glyph.wire(before, (place.x, main), (x - RADIUS, main))
+            glyph.wire(after, (x + RADIUS, main), (glyph.right, place.outs[after]))
+        else:
+            _statistics(glyph, before, place.ins[before], main, -1)
+            _statistics(glyph, after, place.outs[after], main, 1)
     glyph.pen.circle("glyphs", (x, main), RADIUS, "circle", glyph.tag, glyph.share)
     glyph.write((x, main), item.text, WORD - 2)
+    _note(glyph)
 
 
 def _statistics(glyph: Glyph, wire: int, height: float, main: float, side: int) -> None:
-    """A wire that curves into the lower (or upper) quarter of a circle from one side, -1 for the left."""
+    """A wire that curves into the lower, or upper, quarter of a circle from one side, -1 for the left."""
     x, slant = glyph.middle[0], RADIUS * 0.7071
     down = 1 if height > main else -1
     at = (x + side * slant, main + down * slant)
@@ -238,17 +247,24 @@ def _conv(glyph: Glyph) -> None:
     x = glyph.middle[0] - (2 * STAR + 3 + width(text, WORD + 2)) / 2
     glyph.mark(curves.star(x + STAR, y + 0.5, STAR))
     glyph.write((x + 2 * STAR + 3, y), text, WORD + 2, middle=False)
+    _note(glyph)
 
 
 def _window(glyph: Glyph) -> None:
     x, y, wide = glyph.place.x, glyph.place.y, glyph.place.width
     high = max(WINDOW[1], glyph.place.height)
-    left = (x, y + high * 0.68)
-    glyph.body(curves.polygon((x, y), (x + wide, y), (x + wide, y + high), left), "window", shadow=True)
-    glyph.mark(curves.polyline(left, (x + wide, y + high * 0.4)), "wire")
-    glyph.mark(curves.star(x + wide * 0.4, y + high * 0.27, STAR))
+
+    def at(part: float) -> float:
+        """How far down a part of the height is, from the side of the places."""
+        return y + high * (part if upright(glyph.item) else 1 - part)
+
+    left = (x, at(0.68))
+    shape = curves.polygon((x, at(0)), (x + wide, at(0)), (x + wide, at(1)), left)
+    glyph.body(shape, "window", shadow=True)
+    glyph.mark(curves.polyline(left, (x + wide, at(0.4))), "wire")
+    glyph.mark(curves.star(x + wide * 0.4, at(0.27), STAR))
     text = glyph.item.text
-    glyph.write((x + wide - width(text, WORD) - 2, y + high * 0.68), text, WORD, middle=False)
+    glyph.write((x + wide - width(text, WORD) - 2, at(0.68)), text, WORD, middle=False)
 
 
 def _index(glyph: Glyph) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from wirework.diagram.layout.pieces import Column, Piece, Port, Strand, distances
+from wirework.diagram.layout.shifting import Edge, shift
 
 Want = tuple[float, float]  # a height, and how much it is wanted
 ROUNDS = 3  # of sweeps in which both sides count
@@ -14,16 +15,6 @@ LOOSE = 0.01  # the weight of a wire that begins at a dot, or ends on one: it be
 STAY = 0.001  # that of the height that a piece has
 SPREAD = 50.0  # further apart wires of an array do not leave
 PASSING, MET = 3.0, 1.0  # the share of each end of a wire in its weight: wires that pass are to be straight
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A wire between pieces of two columns that follow each other: it is straight if `right` = `left` + `rise`."""
-
-    left: int
-    right: int
-    rise: float
-    weight: float
 
 
 def heights(columns: Sequence[Column], *, gather: bool = True) -> list[list[float]]:
@@ -43,6 +34,7 @@ def heights(columns: Sequence[Column], *, gather: bool = True) -> list[list[floa
             found[number] = _solved(gaps[number], _wants(number, found, edges, left=1.0, right=1.0))
         if found == before:
             break
+    shift(gaps, edges, found, LOOSE)
     if gather:
         _gather(columns[-1], gaps, edges, found, pieces)
     return found
@@ -105,7 +97,8 @@ def _order(pieces: Sequence[Piece]) -> Mapping[Strand, int]:
 
 
 def _share(piece: Piece) -> float:
-    return MET if piece.solid else PASSING
+    """What an end of a wire adds to its weight; what comes from the left edge counts as passing."""
+    return MET if piece.solid and piece.lefts else PASSING
 
 
 def _wants(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from wirework.diagram.layout.frames import Frame
 from wirework.diagram.metrics import width as text_width
 from wirework.diagram.picture import Picture
 from wirework.diagram.placed import Place, Point, Stretch
@@ -48,7 +49,7 @@ class Taken:
 
 
 def labelled(
-    stretches: Sequence[Stretch], places: Sequence[Place], picture: Picture, width: float, *, outermost: bool
+    stretches: Sequence[Stretch], places: Sequence[Place], picture: Picture, width: float, frame: Frame
 ) -> tuple[Stretch, ...]:
     """The stretches, with labels that hit nothing.
 
@@ -57,7 +58,7 @@ def labelled(
         places: of its items.
         picture: whose wires they are.
         width: of the panel.
-        outermost: whether it is the whole: wires are labelled at its edges.
+        frame: what is around it.
     """
     taken = _taken(stretches, places)
     found = list(stretches)
@@ -68,7 +69,7 @@ def labelled(
         numbers.sort(key=lambda number: stretches[number].points[0][0])
         wide = text_width(picture.wires[wire].label, LABEL)
         first = stretches[numbers[0]]
-        begins = outermost if first.source < 0 else places[first.source].inside is None
+        begins = frame.outermost if first.source < 0 else places[first.source].inside is None
         last = None if begins else first.points[0][0]
         for number in numbers:
             at = _first_free(found[number], wide, last, taken)
@@ -76,7 +77,7 @@ def labelled(
                 found[number] = replace(found[number], label=at)
                 last = at[0]
         ends = found[numbers[-1]]
-        if outermost and ends.target < 0 and ends.label is None and (last is None or width - last > CLOSE):
+        if frame.ends and ends.target < 0 and ends.label is None and (last is None or width - last > CLOSE):
             found[numbers[-1]] = replace(ends, label=_last_free(ends, wide, taken))
     return tuple(found)
 

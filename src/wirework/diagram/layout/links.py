@@ -20,6 +20,7 @@ class Link:
         bundle: the array.
         source, target: places of items in `Panel.items`, or `EDGE`.
         wires: those of the bundle; for a single number one that is not drawn, so that it has a row too.
+        last: the same in the order in which they are taken.
     """
 
     number: int
@@ -27,6 +28,7 @@ class Link:
     source: int
     target: int
     wires: tuple[int, ...]
+    last: tuple[int, ...]
 
     @property
     def drawn(self) -> bool:
@@ -59,19 +61,19 @@ def links(panel: Panel) -> Links:
     """
     given: dict[tuple[int, tuple[int, ...]], deque[int]] = defaultdict(deque)
     sources: list[tuple[Bundle, int]] = []
-    targets: dict[int, int] = {}
+    targets: dict[int, tuple[int, Bundle]] = {}
 
     def give(bundle: Bundle, item: int) -> int:
-        given[bundle.value, bundle.wires].append(len(sources))
+        given[_key(bundle)].append(len(sources))
         sources.append((bundle, item))
         return len(sources) - 1
 
     def take(bundle: Bundle, item: int) -> int:
-        waiting = given[bundle.value, bundle.wires]
+        waiting = given[_key(bundle)]
         if not waiting:
             raise SemanticError(f"no item gives value {bundle.value} with wires {bundle.wires} before it is taken")
         number = waiting.popleft()
-        targets[number] = item
+        targets[number] = item, bundle
         return number
 
     entering = [give(bundle, EDGE) for bundle in panel.inputs]
@@ -85,8 +87,20 @@ def links(panel: Panel) -> Links:
         raise SemanticError(f"nothing takes value {unused[0].value} with wires {unused[0].wires}")
 
     made = tuple(
-        Link(number, bundle, source, targets[number], bundle.wires or (-1 - number,))
+        Link(
+            number,
+            bundle,
+            source,
+            targets[number][0],
+            bundle.wires or (-1 - number,),
+            targets[number][1].wires or (-1 - number,),
+        )
         for number, (bundle, source) in enumerate(sources)
     )
     chosen = lambda numbers: tuple(made[number] for number in numbers)  # noqa: E731
     return Links(made, tuple(map(chosen, ins)), tuple(map(chosen, outs)), chosen(entering), chosen(leaving))
+
+
+def _key(bundle: Bundle) -> tuple[int, tuple[int, ...]]:
+    """What a bundle is told by, in whatever order its wires are."""
+    return bundle.value, tuple(sorted(bundle.wires))

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from wirework.diagram.layout.frames import Frame
 from wirework.diagram.layout.links import EDGE, Link, Links
-from wirework.diagram.layout.pieces import Column, Piece, Port, Stack, Strand, at_edge, passing
+from wirework.diagram.layout.pieces import Column, Piece, Port, Stack, Strand, at_edge, entering, passing
 
 Positions = Mapping[Strand, float]
 SWEEPS = 4
@@ -19,18 +20,18 @@ FORK = 0.01  # how far below the wire it begins at a fork counts: not to be cros
 MEMBER = 2.0  # what a crossing of two arrays counts for: that of a separator is in it
 
 
-def ordered(stacks: Sequence[Stack], places: Sequence[int], links: Links, *, loose: bool = False) -> tuple[Column, ...]:
+def ordered(stacks: Sequence[Stack], places: Sequence[int], links: Links, frame: Frame) -> tuple[Column, ...]:
     """The columns of a panel, between its two edges, each in the best order found.
 
     Args:
         stacks: of each item.
         places: the column of each item.
         links: of the panel.
-        loose: whether wires of an array may leave it in any order: it is the inside of a block.
+        frame: what is around it. Wires of an array may leave a block in any order.
     """
-    columns = written(stacks, places, links)
+    columns = written(stacks, places, links, frame)
     for stack in columns[-1].stacks:
-        stack.fixed = not loose
+        stack.fixed = frame.outermost
     best, least = _saved(columns), crossings(columns)
     for sweep in range(SWEEPS):
         if least == 0:
@@ -44,10 +45,10 @@ def ordered(stacks: Sequence[Stack], places: Sequence[int], links: Links, *, loo
     return tuple(columns)
 
 
-def written(stacks: Sequence[Stack], places: Sequence[int], links: Links) -> list[Column]:
+def written(stacks: Sequence[Stack], places: Sequence[int], links: Links, frame: Frame) -> list[Column]:
     """The columns in the order of the text: what is taken stands where its first operand was."""
     count = max(places, default=-1) + 1
-    columns = [Column([at_edge(link, left=True) for link in links.entering], fixed=True)]
+    columns = [Column(entering(links.entering, frame.ins), fixed=True)]
     state = list(links.entering)
     for number in range(count):
         column, state = _next_column(stacks, places, links, state, number)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from wirework.diagram.layout.links import Link, Links
 from wirework.diagram.picture import Item
@@ -14,7 +14,8 @@ Strand = tuple[int, int]  # a wire of a link: their numbers
 ON_WIRES = ("copy", "sum", "lane", "end")  # kinds whose glyph stands on or over wires and takes no row
 GRID = 5.0
 NEAR = 5.0  # between a glyph and a wire of its own array that passes it
-APART = 15.0  # between a glyph and the next array: a separator has room there
+APART = 15.0  # between a glyph and the next array: a separator has room there,
+LABELLED = 20.0  # and here a separator and a label under it
 LIFT = 4.0  # between a lane and the wire under it
 
 
@@ -36,6 +37,7 @@ class Piece:
         solid: whether it is a glyph, and not a wire that passes. Of a wire the first of `lefts` and of `rights` is
             that which goes on; the others end, or begin, at a dot on it.
         firm: whether what ends on it bends down or up to it. Else whatever comes from the top goes straight on.
+        margin: between its glyph and the next array below.
     """
 
     lefts: tuple[Port, ...]
@@ -44,6 +46,7 @@ class Piece:
     below: float = 0.0
     solid: bool = False
     firm: bool = False
+    margin: float = APART
 
     @property
     def hanging(self) -> tuple[Port, ...]:
@@ -101,9 +104,18 @@ def passing(link: Link) -> Stack:
 
 def at_edge(link: Link, *, left: bool) -> Stack:
     """A link at an edge of the panel."""
-    strands = [(link.number, wire) for wire in link.wires]
+    strands = [(link.number, wire) for wire in (link.wires if left else link.last)]
     pieces = [piece_of_wire([], [strand]) if left else piece_of_wire([strand], []) for strand in strands]
     return Stack(None, pieces, fixed=True)
+
+
+def entering(links: Sequence[Link], heights: Mapping[int, float]) -> list[Stack]:
+    """The left edge of a panel; rigid if the heights of its wires below the topmost, by number, are given."""
+    if not heights:
+        return [at_edge(link, left=True) for link in links]
+    lowest = max(heights.values())
+    ports = [Port((link.number, wire), heights.get(wire, lowest)) for link in links for wire in link.wires]
+    return [Stack(None, [_rigid([], ports, Size(0.0, lowest))], fixed=True)]
 
 
 def at_item(place: int, item: Item, size: Size, links: Links) -> Stack:
@@ -120,11 +132,11 @@ def at_item(place: int, item: Item, size: Size, links: Links) -> Stack:
 
 def at_block(place: int, lefts: Sequence[float], rights: Sequence[float], height: float, links: Links) -> Stack:
     """The one piece of an open block, whose wires enter and leave where those of its panel do, at these heights."""
-    ins = _ports([(link.number, wire) for link in links.ins[place] for wire in link.bundle.wires], lefts)
-    outs = _ports([(link.number, wire) for link in links.outs[place] for wire in link.bundle.wires], rights)
+    ins = _ports([(link.number, wire) for link in links.ins[place] if link.drawn for wire in link.last], lefts)
+    outs = _ports([(link.number, wire) for link in links.outs[place] if link.drawn for wire in link.wires], rights)
     ins += [Port((link.number, link.wires[0]), height / 2) for link in links.ins[place] if not link.drawn]
     outs += [Port((link.number, link.wires[0]), height / 2) for link in links.outs[place] if not link.drawn]
-    return Stack(place, [_rigid(ins, outs, Size(0.0, height))])
+    return Stack(place, [replace(_rigid(ins, outs, Size(0.0, height)), margin=LABELLED)])
 
 
 def _without(strands: dict[int, Strand], met: set[Strand]) -> dict[int, Strand]:
@@ -192,9 +204,8 @@ def distance(upper: Piece, lower: Piece, *, apart: bool, headroom: float = 0.0) 
     rows = max(upper.drops, default=0.0) + (GAP if apart else PITCH) - min(lower.drops, default=0.0) + headroom
     if not (upper.solid or lower.solid):
         return _on_grid(rows)
-    margin = APART if apart else NEAR
-    if upper.solid and lower.solid:
-        margin *= 2
+    both = upper.solid and lower.solid
+    margin = upper.margin + NEAR * both if apart else NEAR * (1 + both)
     return _on_grid(max(rows, upper.below + margin + lower.above + headroom))
 
 

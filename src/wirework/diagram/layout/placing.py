@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
 
+from wirework.diagram.layout.alike import Known, likeness
 from wirework.diagram.layout.columns import columns
+from wirework.diagram.layout.frames import Frame
 from wirework.diagram.layout.labels import labelled
 from wirework.diagram.layout.links import EDGE, Link, Links, links
 from wirework.diagram.layout.orders import ordered
@@ -21,7 +23,8 @@ from wirework.diagram.placed import Layout, Place, Point, Size, Stretch
 from wirework.diagram.sizes import BRACKET, DOT, FENCE, HEAD, LABEL, size
 
 AFTER = 4.0  # between a glyph and a label
-BESIDE = 6.0  # between a label and what follows it
+BESIDE = 6.0  # between a label and what follows it,
+BEFORE = 10.0  # and where wires have fallen from dots: a separator may come round what follows
 FOOT = 8.0  # below the lowest wire
 LATE = ("copy", "part")  # kinds that stand at the right of their column, since wires begin there at dots
 
@@ -33,7 +36,7 @@ class Grid:
     Attributes:
         picture: the whole.
         panel: what is placed.
-        block: the item that it is the inside of; `None` for the whole.
+        frame: what is around it.
         links: of the panel.
         insides: the layouts of the blocks that are open in it, by place of the item.
         sizes: of all items.
@@ -43,7 +46,7 @@ class Grid:
 
     picture: Picture
     panel: Panel
-    block: Item | None
+    frame: Frame
     links: Links
     insides: Mapping[int, Layout]
     sizes: tuple[Size, ...]
@@ -59,18 +62,59 @@ def place(picture: Picture) -> Layout:
     Raises:
         SemanticError: if a bundle is taken that none gives, or given and taken by none.
     """
-    return _placed(picture, picture.panel, None)
+    return place_panel(picture, picture.panel, Frame(), Known())
 
 
-def _placed(picture: Picture, panel: Panel, block: Item | None) -> Layout:
-    between = links(panel)
-    insides = {place: _placed(picture, item.panel, item)
+def place_panel(picture: Picture, panel: Panel, frame: Frame, known: Known) -> Layout:
+    """A place for each item of a panel, and a way for each wire."""
+    between = links(frame.arranged(panel))
+    insides = {place: _inside(picture, item.panel, Frame(item), known)
                for place, item in enumerate(panel.items) if item.panel is not None}  # fmt: skip
+    grid = _grid(picture, panel, frame, between, insides)
+    if insides:
+        fitted = {place: _fitted(grid, place, known) for place in insides}
+        grid = _grid(picture, panel, frame, between, fitted)
+    return _layout(grid)
+
+
+def _inside(picture: Picture, panel: Panel, frame: Frame, known: Known) -> Layout:
+    """The layout of what is in a block, made once for all blocks that look alike."""
+    look, counter = likeness(picture, panel, frame)
+    found = known.find(look, panel, counter)
+    if found is None:
+        found = place_panel(picture, panel, frame, known)
+        known.keep(look, found, counter)
+    return found
+
+
+def _grid(picture: Picture, panel: Panel, frame: Frame, between: Links, insides: Mapping[int, Layout]) -> Grid:
+    """A panel with rows and columns, around the blocks that are open in it."""
     sizes = tuple(_size(picture, item, insides.get(place)) for place, item in enumerate(panel.items))
     stacks = [_stack(place, item, sizes[place], insides, between) for place, item in enumerate(panel.items)]
     numbers = columns(panel, between)
-    made = rows(ordered(stacks, numbers, between, loose=block is not None), 0.0 if block is None else HEAD)
-    return _layout(Grid(picture, panel, block, between, insides, sizes, numbers, made))
+    found = ordered(stacks, numbers, between, frame)
+    return Grid(picture, panel, frame, between, insides, sizes, numbers, rows(found, 0.0 if frame.outermost else HEAD))
+
+
+def _fitted(grid: Grid, place: int, known: Known) -> Layout:
+    """The inside of a block once more: its wires enter at the heights at which they come to it."""
+    item, column = grid.panel.items[place], grid.columns[place]
+    assert item.panel is not None
+    if any(_falls(grid, link, wire) for link in grid.links.ins[place] for wire in link.bundle.wires):
+        return grid.insides[place]
+    ins = {
+        inner: grid.rows[column].right[link.number, wire]
+        for link, bundle in zip(grid.links.ins[place], item.panel.inputs, strict=True)
+        for wire, inner in zip(link.last, bundle.wires, strict=False)
+    }
+    top = min(ins.values(), default=0.0)
+    ins = {wire: height - top for wire, height in ins.items()}
+    return _inside(grid.picture, item.panel, Frame(item, ins=ins), known)
+
+
+def _falls(grid: Grid, link: Link, wire: int) -> bool:
+    """Whether a wire has begun at a dot right before what takes it."""
+    return begins_at_dot(grid.panel, link, wire) and grid.columns[link.source] == grid.columns[link.target] - 1
 
 
 def _size(picture: Picture, item: Item, inside: Layout | None) -> Size:
@@ -94,21 +138,21 @@ def _layout(grid: Grid) -> Layout:
     """The layout of a panel whose heights are known."""
     widths = _column_widths(grid)
     gaps = _gaps(grid, widths, 0.0)
-    least = 0.0 if grid.block is None else size(grid.block, grid.picture).width
+    least = 0.0 if grid.frame.block is None else size(grid.frame.block, grid.picture).width
     spare = least - (gaps[-1].x + gaps[-1].width)
     if spare > 0:
         gaps = _gaps(grid, widths, spare)
     width = gaps[-1].x + gaps[-1].width
     places = tuple(_place(grid, place, gaps, widths) for place in range(len(grid.panel.items)))
     stretches = [stretch for link in grid.links.all if link.drawn for stretch in _stretches(grid, link, places, gaps)]
-    low = max((_bottom(row) for row in grid.rows), default=0.0) + FOOT + (0.0 if grid.block is None else FENCE - FOOT)
+    low = max((_bottom(row) for row in grid.rows), default=0.0) + FOOT + (0.0 if grid.frame.outermost else FENCE - FOOT)
     return Layout(
         panel=grid.panel,
         width=width,
         height=low,
         places=places,
-        stretches=labelled(stretches, places, grid.picture, width, outermost=grid.block is None),
-        separators=separators(grid.rows, gaps, places, grid.links),
+        stretches=labelled(stretches, places, grid.picture, width, grid.frame),
+        separators=separators(grid.rows, gaps, places, grid.links, inside=not grid.frame.outermost),
         ins=_at_edge(grid.rows[0].right),
         outs=_at_edge(grid.rows[-1].left),
         cuts=_cuts(grid, gaps),
@@ -151,9 +195,9 @@ def _gaps(grid: Grid, widths: Sequence[float], spare: float) -> list[Gap]:
 
 def _least(grid: Grid, edge: bool) -> float:
     """The least width of a gap: at the edges of a block there are its fence, and brackets if it is repeated."""
-    if not edge or grid.block is None:
+    if not edge or grid.frame.block is None:
         return STRAIGHT
-    return FENCE + (BRACKET if grid.block.count > 1 else 0.0)
+    return FENCE + (BRACKET if grid.frame.block.count > 1 else 0.0)
 
 
 def _bend(grid: Grid, number: int, widths: Sequence[float], strand: Strand, start: float, end: float) -> Bend:
@@ -161,7 +205,7 @@ def _bend(grid: Grid, number: int, widths: Sequence[float], strand: Strand, star
     link = grid.links.all[strand[0]]
     fork = begins_at_dot(grid.panel, link, strand[1])
     begins = grid.columns[link.source] == number - 1 if link.source != EDGE else number == 0
-    if not begins or fork or not has_label(grid.panel, link, strand[1], grid.block is None):
+    if not begins or fork or not has_label(grid.panel, link, strand[1], grid.frame.outermost):
         return Bend(strand, start, end, fork and begins)
     reach = AFTER + text_width(grid.picture.wires[strand[1]].label, LABEL) + BESIDE
     if link.source != EDGE:
@@ -177,7 +221,7 @@ def _after(grid: Grid, number: int) -> float:
         fresh = [link for link in grid.links.leaving if link not in old]
         wires = [wire for link in old for wire in link.bundle.wires]
         wires += [wire for link in fresh for wire in link.bundle.wires if not has_label(grid.panel, link, wire, True)]
-        return max((_reach(grid, wire) for wire in wires), default=0.0) if grid.block is None and number else 0.0
+        return max((_reach(grid, wire) for wire in wires), default=0.0) if grid.frame.ends and number else 0.0
     begun = [link for link in links if link.source != EDGE and grid.columns[link.source] == number - 1]
     ended = [link for link in begun if link.target != EDGE and grid.columns[link.target] == number]
     return max((_reach(grid, wire) for link in ended for wire in link.bundle.wires
@@ -185,7 +229,7 @@ def _after(grid: Grid, number: int) -> float:
 
 
 def _reach(grid: Grid, wire: int) -> float:
-    return AFTER + text_width(grid.picture.wires[wire].label, LABEL) + BESIDE
+    return AFTER + text_width(grid.picture.wires[wire].label, LABEL) + BEFORE
 
 
 def begins_at_dot(panel: Panel, link: Link, wire: int) -> bool:

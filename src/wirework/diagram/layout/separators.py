@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from wirework.diagram.layout.links import Links
+from wirework.diagram.layout.links import EDGE, Links
 from wirework.diagram.layout.rows import Row, Standing
 from wirework.diagram.layout.spans import Gap
 from wirework.diagram.placed import Place, Point, Separator
@@ -14,7 +14,8 @@ from wirework.diagram.sizes import ABOVE_SEPARATOR
 
 UNDER = 6.0  # between a wire and the separator below it, at least
 OVER = 4.0  # between the separator and a wire below it, at least
-GLYPH = 1.0  # between a glyph and a separator, at least
+GLYPH = 5.0  # between a glyph and a separator, at least
+CORNER = 2.5  # beside the corner of a glyph, for a jog that goes round it
 LABEL = 15.0  # between the separator and a wire below it that may have a label there
 SHORT = 12.0  # a separator shorter than this is none
 
@@ -23,13 +24,25 @@ Pair = tuple[int, int]  # numbers of two links, one above the other
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Where a separator may run from one x to another: between two heights, best at a third."""
+    """Where a separator may run from one x to another.
+
+    Attributes:
+        begin, end: from where to where.
+        low, high: between which heights it runs level.
+        best: at which of them.
+        lowest: how low it may come on its way to another height.
+    """
 
     begin: float
     end: float
     low: float
     high: float
     best: float
+    lowest: float
+
+    def lets(self, height: float) -> bool:
+        """Whether it may pass here at a height."""
+        return self.low <= height <= self.lowest
 
 
 @dataclass(slots=True)
@@ -46,12 +59,13 @@ class Tracks:
 
 
 def separators(
-    rows: Sequence[Row], gaps: Sequence[Gap], places: Sequence[Place], links: Links
+    rows: Sequence[Row], gaps: Sequence[Gap], places: Sequence[Place], links: Links, *, inside: bool
 ) -> tuple[Separator, ...]:
-    """The separators of a panel, from rows that have heights and gaps that have places."""
+    """The separators of a panel, from rows that have heights and gaps that have places; `inside` a block or not."""
+    fences = {place for place, one in enumerate(places) if one.inside is not None} | ({EDGE} if inside else set())
     tracks = Tracks()
     for number, ((before, row), between) in enumerate(zip(pairwise(rows), gaps, strict=True)):
-        _through_gap(tracks, before, row, between, links)
+        _through_gap(tracks, before, row, between, links, fences)
         if number + 1 < len(gaps):
             _through_column(tracks, row, (between.x + between.width, gaps[number + 1].x), places, links)
     tracks.finish([])
@@ -62,30 +76,72 @@ def separators(
 # -- gaps ------------------------------------------------------------------------------------------------------------
 
 
-def _through_gap(tracks: Tracks, before: Row, after: Row, between: Gap, links: Links) -> None:
+def _through_gap(
+    tracks: Tracks, before: Row, after: Row, between: Gap, links: Links, fences: Set[int]
+) -> None:  # fmt: skip
     """Lead separators on to the next column; they begin where copies have come apart, and end where sums begin."""
     lefts, rights = _pairs(before, links, right=True), _pairs(after, links, right=False)
     tracks.finish(lefts)
     bent, straight = between.middle
+    onwards = _onwards(lefts, rights, links)
+    old = {wire for _, wire in before.left}  # these do not begin here, to have their labels in the gap
+    going: dict[Pair, list[Part]] = {}
     for pair in lefts:
-        on = pair in rights
         end = bent if between.curves else between.x + between.width
-        tracks.going.setdefault(pair, []).append(_in_gap(pair, before, between.x, end, right=True))
-        if not on:
-            tracks.done.append(tracks.going.pop(pair))
+        part = _in_gap(pair, before, between.x, end, old, right=True)
+        part = _at_fence(part) if _meets(pair, before, links, fences, right=True) else part
+        parts = [*tracks.going.pop(pair, []), part]
+        if pair in onwards:
+            going[onwards[pair]] = parts
+        else:
+            tracks.done.append(parts)
     for pair in rights:
-        begin = straight if pair in lefts else (bent + straight) / 2
-        part = _in_gap(pair, after, begin, between.x + between.width, right=False)
-        tracks.going.setdefault(pair, []).append(part)
+        begin = straight if pair in going else (bent + straight) / 2
+        part = _in_gap(pair, after, begin, between.x + between.width, old, right=False)
+        parts = going.get(pair, [])
+        rise = max((one.low for one in parts), default=part.low) - part.best
+        room = part.end - part.begin if between.curves else between.width
+        if rise <= room and _meets(pair, after, links, fences, right=False):
+            part = _at_fence(part)
+        tracks.going[pair] = [*parts, part]
 
 
-def _in_gap(pair: Pair, row: Row, begin: float, end: float, *, right: bool) -> Part:
+def _onwards(lefts: Sequence[Pair], rights: Sequence[Pair], links: Links) -> Mapping[Pair, Pair]:
+    """How separators go on through a gap: between the same arrays, or below a copy, or the last of what is joined."""
+    found = {pair: pair for pair in lefts if pair in rights}
+    for pair in lefts:
+        for other in rights:
+            if pair not in found and other not in lefts and pair[1] == other[1]:
+                upper, new = links.all[pair[0]], links.all[other[0]]
+                if upper.source == new.source != EDGE or upper.target == new.target != EDGE:
+                    found[pair] = other
+    return found
+
+
+def _in_gap(pair: Pair, row: Row, begin: float, end: float, old: Set[int], *, right: bool) -> Part:
     """A separator at one side of a column."""
     heights = row.right if right else row.left
     strands = [strand for one in row.standing for strand in (one.rights if right else one.lefts)]
     upper = max(heights[strand] for strand in strands if strand[0] == pair[0])
-    lower = min(heights[strand] for strand in strands if strand[0] == pair[1])
-    return Part(begin, end, upper + UNDER, max(upper + UNDER, lower - LABEL), upper + ABOVE_SEPARATOR)
+    lower, wire = min((heights[strand], strand[1]) for strand in strands if strand[0] == pair[1])
+    low = upper + UNDER
+    lowest = max(low, lower - OVER)
+    return Part(begin, end, low, lowest if wire in old else max(low, lower - LABEL), upper + ABOVE_SEPARATOR, lowest)
+
+
+def _at_fence(part: Part) -> Part:
+    """A separator that goes on behind a fence: both meet it at the same height."""
+    return replace(part, high=max(part.low, min(part.high, part.best)))
+
+
+def _meets(pair: Pair, row: Row, links: Links, fences: Set[int], *, right: bool) -> bool:
+    """Whether two links begin (`right`), or end, at one fence in a column."""
+    upper, lower = (links.all[number].source if right else links.all[number].target for number in pair)
+    if upper != lower or upper not in fences:
+        return False
+    if upper == EDGE:
+        return not (row.left if right else row.right)
+    return any(one.item == upper for one in row.standing)
 
 
 def _pairs(row: Row, links: Links, *, right: bool) -> list[Pair]:
@@ -120,7 +176,7 @@ def _through_column(
 
 
 def _extended(part: Part, begin: float, end: float) -> Part:
-    return Part(begin, max(begin, end), part.low, part.high, part.best)
+    return replace(part, begin=begin, end=max(begin, end))
 
 
 def _drawn(one: Standing, links: Links) -> bool:
@@ -138,7 +194,7 @@ def _past(upper: Standing, lower: Standing, sides: tuple[float, float]) -> Part:
     wire = max(upper.wires)
     low = max(wire + UNDER, upper.bottom + GLYPH)
     high = min(min(lower.wires) - OVER, lower.top - GLYPH)
-    return Part(*sides, low, max(low, high), max(wire + ABOVE_SEPARATOR, low))
+    return Part(*sides, low, max(low, high), max(wire + ABOVE_SEPARATOR, low), max(low, high))
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
@@ -148,18 +204,46 @@ def _line(parts: Sequence[Part]) -> tuple[Point, ...]:
     """A line through parts with as few jogs as there can be; nothing if it would be very short."""
     if parts[-1].end - parts[0].begin < SHORT:
         return ()
-    level = list(_levels(parts))
-    points: list[Point] = [(level[0][0], level[0][2])]
-    for (_, end, height), (begin, _, other) in pairwise(level):
-        half = min(abs(other - height), 2 * (end - points[-1][0]) + begin - end) / 2
-        middle = (end + begin) / 2
-        points += [(middle - half, height), (middle + half, other)]
-    points.append((max(level[-1][1], points[-1][0]), level[-1][2]))
+    levels = list(_levels(parts))
+    points: list[Point] = [(levels[0].parts[0].begin, levels[0].height)]
+    for left, right in pairwise(levels):
+        begin, end = _jog(left, right, points[-1][0])
+        points += [(begin, left.height), (end, right.height)]
+    points.append((max(levels[-1].parts[-1].end, points[-1][0]), levels[-1].height))
     return tuple(points)
 
 
-def _levels(parts: Sequence[Part]) -> Iterator[tuple[float, float, float]]:
-    """Straight pieces, as long as can be: begin, end and height of each."""
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A straight piece through some parts."""
+
+    parts: Sequence[Part]
+    height: float
+
+
+def _jog(left: Level, right: Level, least: float) -> tuple[float, float]:
+    """From where to where a separator goes from one level to the next: beside what it goes round."""
+    wide = abs(right.height - left.height)
+    before, after = left.parts[-1].end, right.parts[0].begin
+    begin, end = before, after
+    for part in reversed(left.parts):
+        if not part.lets(right.height):
+            begin += CORNER
+            break
+        begin = part.begin
+    for part in right.parts:
+        if not part.lets(left.height):
+            end -= CORNER
+            break
+        end = part.end
+    begin = max(begin, least)
+    wide = min(wide, max(end - begin, after - before))
+    start = min(max((before + after - wide) / 2, begin), end - wide)
+    return max(start, least), max(start, least) + wide
+
+
+def _levels(parts: Sequence[Part]) -> Iterator[Level]:
+    """Straight pieces, as long as can be."""
     run: list[Part] = []
     low, high = float("-inf"), float("inf")
     for part in parts:
@@ -168,10 +252,8 @@ def _levels(parts: Sequence[Part]) -> Iterator[tuple[float, float, float]]:
             run, low, high = [], float("-inf"), float("inf")
         run.append(part)
         low, high = max(low, part.low), min(high, part.high)
-    if run:
-        yield _level(run, low, high)
+    yield _level(run, low, high)
 
 
-def _level(run: Sequence[Part], low: float, high: float) -> tuple[float, float, float]:
-    best = max(part.best for part in run)
-    return run[0].begin, run[-1].end, min(max(best, low), high)
+def _level(run: Sequence[Part], low: float, high: float) -> Level:
+    return Level(tuple(run), min(max(max(part.best for part in run), low), high))

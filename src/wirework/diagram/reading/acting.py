@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from wirework.circuit.graph import Node
 from wirework.diagram.labels import SYMBOLS, roman
-from wirework.diagram.picture import Kind, Run, Text
+from wirework.diagram.picture import Kind, Text
 from wirework.diagram.reading.operands import Written, sides, written
 from wirework.diagram.reading.reader import Operand, Reader
 from wirework.diagram.reading.strands import Dims, Flow, Port, Step, Strand, Unreadable, flat, go_on, link
@@ -11,6 +12,8 @@ from wirework.diagram.reading.strands import Dims, Flow, Port, Step, Strand, Unr
 REDUCTIONS = (
     "sum", "mean", "max", "min", "prod", "any", "all", "var", "std", "logsumexp", "count_nonzero", "argmax", "argmin",
 )  # fmt: skip
+
+LOCAL = ("interpolate", "upsample", "resize", "pad")  # functions that act only on the axes whose lengths they change
 
 
 def softmax(reader: Reader, place: int) -> None:
@@ -59,7 +62,8 @@ def normalise(reader: Reader, place: int) -> None:
     grouped = [name for name in acted if not operand.strands[name] and whole_name(operand, name) not in inside]
     ports = [port for name in grouped or acted for port in whole_strand(operand, name)]
     note = roman("rms") if reader.node(place).options.get("mean") is False else ()
-    replaced(reader, place, "norm", operand, list(dict.fromkeys(ports)), note=note)
+    step = replaced(reader, place, "norm", operand, list(dict.fromkeys(ports)), note=note)
+    step.centre = step.acts[0][1] if step.acts else None
 
 
 def whole_name(operand: Operand, name: str) -> str:
@@ -81,6 +85,7 @@ def batch_norm(reader: Reader, place: int, data: int) -> None:
     channels = operand[0].ports(mean.names)
     first = [port for dim in operand[0].written.dims[:1] for port in operand[0].ports(dim) if port not in channels]
     step = replaced(reader, place, "norm", operand[0], [*channels, *first])
+    step.centre = next((strand for _, strand in channels), None)
     reader.claim(step, [reader.node(place).inputs[1 - data]])
 
 
@@ -91,7 +96,7 @@ def reduction(reader: Reader, place: int) -> None:
     output = written(sides(node.expression)[1][0])
     acts = [name for name in operand.written.names if name not in output.names]
     text = SYMBOLS.get(node.kind, node.kind)
-    step = reader.add(Step("reduce", place, [operand.flow], text=(Run(text, "italic" if len(text) == 1 else "roman"),)))
+    step = reader.add(Step("reduce", place, [operand.flow], text=roman(text)))
     step.acts = operand.ports(acts)
     reader.result(step, node.outputs[0], output, kept(operand, output.names))
 
@@ -116,6 +121,7 @@ def window(reader: Reader, place: int) -> None:
         strand for name in output.names if name not in sources and name not in covered for strand in found[name]
     )
     step.twins = groups(tuple(strand for _, strand in step.acts), places, flat(tuple(covered.values())))
+    step.centre = next(iter(places), None)
 
 
 def groups(*strands: tuple[Strand, ...]) -> list[tuple[Strand, ...]]:
@@ -167,7 +173,7 @@ def merge(step: Step, ending: list[Port], going_on: list[Port]) -> None:
 
 
 def opaque(reader: Reader, place: int) -> None:
-    """A named box that takes and gives all wires."""
+    """A named box that takes and gives all wires, but for those that it is known to leave alone."""
     node = reader.node(place)
     name = str(node.options.get("function", node.kind)).rsplit(".", 1)[-1]
     numbers = [
@@ -178,8 +184,22 @@ def opaque(reader: Reader, place: int) -> None:
         for value in node.inputs if value not in numbers
     ]  # fmt: skip
     step = reader.add(Step("function", place, flows, text=roman(name)), numbers)
-    step.acts = [(index, strand) for index, flow in enumerate(flows) for strand in flow.wires]
+    left = untouched(reader, node, name)
+    alone = [strand for dim in left.values() for strand in dim]
+    step.acts = [(index, strand) for index, flow in enumerate(flows) for strand in flow.wires if strand not in alone]
+    step.passing = [((0, strand), (0, strand)) for strand in alone]
     for index, value in enumerate(node.outputs):
-        dims = tuple(tuple(Strand((axis,)) for axis in axes) for axes in reader.circuit.values[value].dims)
+        axes = reader.circuit.values[value].dims
+        dims = tuple(left.get(at) or tuple(Strand((axis,)) for axis in dim) for at, dim in enumerate(axes))
         reader.seen[value] = (step.give(value, flat(dims)), dims)
-        step.gives += [(index, strand) for strand in flat(dims)]
+        step.gives += [(index, strand) for strand in flat(dims) if strand not in alone]
+
+
+def untouched(reader: Reader, node: Node, name: str) -> dict[int, tuple[Strand, ...]]:
+    """The dimensions that a function which is known to act on the others only leaves alone, by their places."""
+    if name not in LOCAL or len(node.inputs) != 1 or len(node.outputs) != 1:
+        return {}
+    before, after = (reader.circuit.values[value].dims for value in (node.inputs[0], node.outputs[0]))
+    dims = reader.array(node.inputs[0])[1]
+    same = [at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one == other]
+    return {at: dims[at] for at in same} if len(same) < len(before) == len(after) else {}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from wirework.circuit.graph import Circuit, Node
+from wirework.circuit.powers import Power, number_in
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class Constants:
         node = self.maker(value)
         while node is not None and node.kind in ("cast", "rearrange") and len(node.inputs) == 1:
             node = self.maker(node.inputs[0])
-        return node.options["value"] if node is not None and node.kind in ("constant", "full") else None
+        if node is not None and node.kind in ("constant", "full"):
+            return node.options["value"]
+        found = number_in(self.circuit, self.makers, value)
+        return str(found) if isinstance(found, Power) else found
 
     def maker(self, value: int) -> Node | None:
         """The operation that gives a value."""

@@ -6,10 +6,10 @@ from math import inf
 
 from wirework.circuit.functions import FUNCTIONS
 from wirework.circuit.graph import Node
-from wirework.diagram.labels import SIGNS, function, number, roman
+from wirework.diagram.labels import SIGNS, figure, function, number, roman
 from wirework.diagram.picture import Run, Text
 from wirework.diagram.reading.acting import batch_norm, merge, regrouped, replaced
-from wirework.diagram.reading.operands import sides, written
+from wirework.diagram.reading.operands import length, sides, written
 from wirework.diagram.reading.reader import Reader
 from wirework.diagram.reading.strands import Port, Step
 
@@ -65,8 +65,10 @@ def with_number(node: Node, data: int, value: object) -> Text:
     sign = "∗" if node.kind == "multiply" else SIGNS.get(node.kind, node.kind)
     if node.kind == "power" and data == 0:
         return (Run("x"), Run(number(value), "roman", level=1))
-    parts = (sign, number(value)) if data == 0 or node.kind not in ORDERED else (number(value), sign)
-    return roman(" ".join(parts) if sign.isalpha() else "".join(parts))
+    gap = " " if sign.isalpha() else ""
+    if data == 0 or node.kind not in ORDERED:
+        return (*roman(sign + gap), *figure(value))
+    return (*figure(value), *roman(gap + sign))
 
 
 def total(reader: Reader, place: int, chosen: list[int]) -> None:
@@ -87,6 +89,9 @@ def total(reader: Reader, place: int, chosen: list[int]) -> None:
                 sources[name] = ports
             else:
                 merge(step, ports, sources[name])
+    for (_, one), (_, other) in step.merges:
+        if len(one.axes) == 1 < len(other.axes) and length(one, reader.size) == length(other, reader.size):
+            other.axes = one.axes  # what was split before, and is whole again
     reader.add(step)
     reader.result(step, node.outputs[0], written(sides(node.expression)[1][0]), sources)
 
@@ -131,7 +136,8 @@ def keep(reader: Reader, place: int, data: int, step: Step) -> None:
 def begins_norm(reader: Reader, place: int, data: int) -> bool:
     """Whether a running mean is subtracted, with which a batch norm begins; the norm is made then."""
     node = reader.node(place)
-    if node.kind != "subtract" or data != 0 or not reader.constants.name(node.inputs[1]).endswith("running_mean"):
+    mean = reader.constants.name(node.inputs[1]).split(".")
+    if node.kind != "subtract" or data != 0 or not (mean[-1] == "running_mean" or "batch_stats" in mean):
         return False
     batch_norm(reader, place, data)
     return True
@@ -150,9 +156,7 @@ def mask(reader: Reader, place: int, node: Node, data: list[int]) -> bool:
     scores = [index for index in (1, 2) if index in data]
     if len(hidden) != 1 or len(scores) != 1 or 0 in data:
         return False
-    if float(reader.constants.number(node.inputs[hidden[0]])) not in (-inf, 0.0) and not very_low(
-        reader, node, hidden[0]
-    ):
+    if reader.constants.number(node.inputs[hidden[0]]) not in (-inf, 0) and not very_low(reader, node, hidden[0]):
         return False
     (operand,) = reader.operands(place, [scores[0]], whole=True)
     names = written(sides(node.expression)[0][0]).names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from wirework.diagram.labels import roman
@@ -10,6 +11,7 @@ from wirework.diagram.reading.acting import groups, merge, steps_text
 from wirework.diagram.reading.operands import Written, length, sides, written
 from wirework.diagram.reading.reader import Operand, Reader
 from wirework.diagram.reading.strands import Port, Step, Strand, Unreadable, flat, link, split
+from wirework.polynomial import product
 
 PROJECTIONS = {
     "Q": ("q", "query", "queries", "q_proj", "to_q", "wq", "q_lin", "w_q", "query_proj", "q_linear", "q_proj_weight"),
@@ -21,9 +23,11 @@ ALWAYS = ("o", "o_proj", "wo", "w_o", "to_out")  # of an attention, wherever the
 
 
 def superscript(reader: Reader, place: int, name: str) -> Text:
-    """What a learned map of an attention is called: Q, K, V, O; else nothing."""
+    """What a learned map is called: Q, K, V, O in an attention; a capital but W, which all have; else nothing."""
     parts = [part for part in name.split(".") if part not in ("weight", "bias", "kernel") and not part.isdigit()]
     last = parts[-1].lower() if parts else ""
+    if parts and re.fullmatch("[A-VX-Z]", parts[-1]):
+        return (Run(parts[-1]),)
     block = reader.node(place).block
     titles = [reader.circuit.blocks.get(block[:end], "") for end in range(len(block) + 1)]
     attends = any(
@@ -147,7 +151,9 @@ def conv(reader: Reader, place: int) -> None:
     space = [name for name in operand.written.names if name not in stays and name not in channel_dim]
     sources = {name: operand.ports([name]) for name in stays}
     kernel = [name for name in weights.names if name in weights.marked and name not in operand.written.names]
-    places = output.names[len(output.names) - len(space) :]
+    places = [name for name in output.names if name not in weights.names and name not in stays]
+    if len(places) != len(space):
+        raise Unreadable
     made = Making(reader, place, operand, output, sources, channels, operand.ports(space), places, kernel)
     steps = steps_text(node.options.get("stride", 1)) != "1"
     if steps or (node.options.get("transposed") and made.kernel_text != "1"):
@@ -173,14 +179,28 @@ class Making:
         """The size of the kernel."""
         return steps_text([str(self.reader.size(name)) for name in self.kernel]) if self.kernel else "1"
 
+    @property
+    def note(self) -> Text:
+        """What is said beside it: how far apart the elements of the kernel are, and in how many groups channels are."""
+        dilation = steps_text(self.node.options.get("dilation", 1))
+        weights = written(sides(self.node.expression)[0][1])
+        names = [name for name in self.operand.written.names if name in weights.names and name in self.output.names]
+        groups = str(product(map(self.reader.size, names)))
+        said = (["dilation " + dilation] if dilation != "1" else []) + (["groups " + groups] if groups != "1" else [])
+        return roman(", ".join(said)) if said else ()
+
+    @property
+    def channels_above(self) -> bool:
+        """Whether the channels stand above space; what a window covers then stands above space, too."""
+        wires = self.operand.flow.wires
+        return bool(self.channels) and wires.index(self.channels[0][1]) < wires.index(self.space[0][1])
+
     def box(self) -> None:
         """A single box."""
         step = Step("conv", self.place, [self.operand.flow], text=roman(self.kernel_text))
-        dilation = steps_text(self.node.options.get("dilation", 1))
-        step.note = roman(f"dilation {dilation}") if dilation != "1" else ()
+        step.note = self.note
         step.biased = "bias" in self.node.keywords
-        order = self.operand.flow.wires
-        step.acts = sorted([*self.space, *self.channels], key=lambda port: order.index(port[1]))
+        step.acts = [*self.space, *self.channels]
         self.reader.add(step, self.node.inputs[1:])
         self.reader.result(step, self.node.outputs[0], self.output, self.sources, soft=True, given=self.new_space)
         step.twins = groups(tuple(strand for _, strand in self.space), flat(tuple(self.new_space.values())))
@@ -193,12 +213,15 @@ class Making:
         window = self.reader.add(Step("window", self.place, [self.operand.flow], text=text, acts=list(self.space)))
         covered = tuple(Strand((name,), window=True) for name in self.kernel)
         begun = flat(tuple(self.new_space.values()))
-        passing = [((0, strand), (0, strand)) for strand in self.operand.flow.wires if (0, strand) not in self.space]
-        strands = (*(strand for _, (_, strand) in passing), *begun, *covered)
+        wires, sliding = self.operand.flow.wires, [strand for _, strand in self.space]
+        passing = [((0, strand), (0, strand)) for strand in wires if strand not in sliding]
+        made = (*covered, *begun) if self.channels_above else (*begun, *covered)
+        strands = [each for s in wires for each in (made if s is sliding[0] else () if s in sliding else (s,))]
         flow = window.give(self.node.outputs[0], strands, passing)
-        window.gives = [(0, strand) for strand in (*begun, *covered)]
+        window.gives = [(0, strand) for strand in made]
+        window.centre = begun[0]
         window.twins = groups(tuple(strand for _, strand in self.space), begun, covered)
-        step = Step("linear", self.place, [flow], biased="bias" in self.node.keywords)
+        step = Step("linear", self.place, [flow], note=self.note, biased="bias" in self.node.keywords)
         step.acts = [*((0, strand) for strand in covered), *self.channels]
         self.reader.add(step, self.node.inputs[1:])
         sources = self.sources | {name: [(0, strand) for strand in found] for name, found in self.new_space.items()}

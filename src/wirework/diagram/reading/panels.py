@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wirework.circuit.graph import Circuit
-from wirework.diagram.labels import Labels, label
+from wirework.diagram.labels import Labels, Parts, label
 from wirework.diagram.picture import Bundle, Item, Panel, Run, Text, Wire
 from wirework.diagram.reading.regions import Part, Region, inputs_of, outputs_of
-from wirework.diagram.reading.strands import Flow, Port, Step, Strand, drawn
+from wirework.diagram.reading.strands import KEEPING, Flow, Port, Step, Strand, drawn
+
+IsOpen = Callable[[tuple[str, ...], int], bool]  # whether a block is, by its path and its depth
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,12 @@ class Choice:
     """What is drawn of a circuit.
 
     Attributes:
-        is_open: whether a block is, by its path and its depth.
+        is_open: whether a block is.
         hide: names of axes that are not drawn.
         open_attention: whether the steps of attention are drawn.
     """
 
-    is_open: Callable[[tuple[str, ...], int], bool]
+    is_open: IsOpen
     labels: Labels = "name"
     hide: Collection[str] = ()
     open_attention: bool = True
@@ -41,11 +44,13 @@ class Builder:
     """Makes panels. Wires are numbered over all of them.
 
     Attributes:
+        divided: axes that are called by another one, divided by a number.
         final: the arrays that leave the whole.
     """
 
     circuit: Circuit
     choice: Choice
+    divided: Parts
     final: frozenset[Flow] = frozenset()
     wires: dict[int, Wire] = field(default_factory=dict)
 
@@ -57,7 +62,7 @@ class Builder:
 
     def labelled(self, number: int, axes: tuple[str, ...], window: bool = False) -> Wire:
         """A wire with its label."""
-        return Wire(number, axes, label(axes, self.circuit.axes, self.choice.labels, window))
+        return Wire(number, axes, label(axes, self.circuit.axes, self.divided, self.choice.labels, window))
 
     def relabel(self, number: int, axes: tuple[str, ...]) -> None:
         """Call a wire as what it is read as."""
@@ -147,11 +152,15 @@ class Builder:
                 if before in taken[place].wires:
                     given[out][after] = taken[place].wires[before]
                     self.relabel(given[out][after], after.axes)
+        came = [dict(wires) for wires in given]  # for each strand the wire it was
+        for (place, one), (out, other) in zip(step.acts, step.gives, strict=True) if step.kind in KEEPING else ():
+            for before, after in zip(self.shown([one]), self.shown([other]), strict=True):
+                came[out][after] = taken[place].wires[before]
         for out, flow in enumerate(step.outputs):
             given[out] = {s: given[out][s] if s in given[out] else self.wire(s) for s in self.shown(flow.strands)}
         outputs = [
-            Live(Bundle(flow.value, tuple(wires[s] for s in self.order(flow, wires, step.kind, taken))), wires)
-            for flow, wires in zip(step.outputs, given, strict=True)
+            Live(Bundle(flow.value, tuple(wires[s] for s in self.order(flow, before, step, taken))), wires)
+            for flow, wires, before in zip(step.outputs, given, came, strict=True)
         ]
 
         def numbers(lives: Sequence[Live], port: Port) -> list[int]:
@@ -162,27 +171,32 @@ class Builder:
                 pair for one, other in ports for pair in zip(numbers(lives, one), numbers(lives, other), strict=True)
             )
 
+        acts = in_order(taken, (wire for port in step.acts for wire in numbers(taken, port)))
+        gives = in_order(outputs, (wire for port in step.gives for wire in numbers(outputs, port)))
+        if step.kind in KEEPING:
+            now = {before[s]: live.wires[s] for live, before in zip(outputs, came, strict=True) for s in before}
+            gives = tuple(now[wire] for wire in acts)
+        centre = self.shown([step.centre]) if step.centre is not None else []
         item = Item(
             step.kind, tuple(live.bundle for live in taken), tuple(live.bundle for live in outputs), text=step.text,
-            note=step.note, biased=step.biased, nodes=tuple(sorted(step.nodes)),
-            acts=tuple(wire for port in step.acts for wire in numbers(taken, port)),
-            gives=tuple(wire for port in step.gives for wire in numbers(outputs, port)),
+            note=step.note, biased=step.biased, nodes=tuple(sorted(step.nodes)), acts=acts, gives=gives,
+            centre=next((live.wires[s] for s in centre for live in (*taken, *outputs) if s in live.wires), None),
             pairs=pairs(step.pairs, taken), merges=pairs(step.merges, taken), forks=pairs(step.forks, outputs),
         )  # fmt: skip
         for one, other in item.pairs:
             self.relabel(other, self.wires[one].axes)
         return item, outputs
 
-    def order(self, flow: Flow, wires: dict[Strand, int], kind: str, taken: Sequence[Live]) -> list[Strand]:
-        """The order of strands: those that pass from one array do not cross, unless they are returned so."""
-        found = list(wires)
-        if flow in self.final or kind == "dot":
+    def order(self, flow: Flow, came: dict[Strand, int], step: Step, taken: Sequence[Live]) -> list[Strand]:
+        """The order of strands: those that come from one array do not cross, unless they are returned so."""
+        found = self.shown(flow.strands)
+        if flow in self.final or step.kind == "dot":
             return found
+        strands = {came[strand]: strand for strand in found if strand in came}
         for live in taken:
-            strands = {wire: strand for strand, wire in wires.items()}
-            passing = [strands[wire] for wire in live.bundle.wires if wire in strands]
-            places = sorted(list(wires).index(strand) for strand in passing)
-            for place, strand in zip(places, passing, strict=True):
+            coming = [strands[wire] for wire in live.bundle.wires if wire in strands]
+            places = sorted(map(found.index, coming))
+            for place, strand in zip(places, coming, strict=True):
                 found[place] = strand
         return found
 
@@ -200,9 +214,17 @@ class Builder:
         return found
 
 
+def in_order(lives: Sequence[Live], wires: Iterable[int]) -> tuple[int, ...]:
+    """Wires as they stand in some arrays, from top to bottom."""
+    places = {wire: place for place, wire in enumerate(wire for live in lives for wire in live.bundle.wires)}
+    return tuple(sorted(wires, key=places.__getitem__))
+
+
 def name_of(circuit: Circuit, flow: Flow) -> str:
-    """What stands at an input: a single letter as a capital."""
+    """What stands at an input: a single letter as a capital; nothing if it has a name only by its place."""
     name = circuit.values[flow.value].name
+    if re.fullmatch(r"input\d+", name):
+        return ""
     return name.upper() if len(name) == 1 else name
 
 

@@ -1,26 +1,15 @@
-"""Several operations that are one to whoever reads them: norms that are written out, rotary positions."""
+"""Several operations that are one to whoever reads them: how they are found, and rotary positions."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from wirework.circuit.graph import Node
-from wirework.diagram.labels import roman
 from wirework.diagram.picture import Run
-from wirework.diagram.reading.acting import replaced, whole_strand
-from wirework.diagram.reading.operands import sides, written
+from wirework.diagram.reading.acting import replaced
 from wirework.diagram.reading.reader import Reader
 
 TURNING = ("roll", "slice", "negative", "rearrange")
-
-
-def find(reader: Reader) -> None:
-    """Note all patterns of a circuit, by the places of their last operations."""
-    for place, node in enumerate(reader.circuit.nodes):
-        if node.kind == "multiply":
-            root_mean_square(reader, place, node)
-        elif node.kind == "add":
-            rotary(reader, place, node)
 
 
 def maker(reader: Reader, value: int, *kinds: str) -> Node | None:
@@ -53,44 +42,6 @@ def between(reader: Reader, last: int, first: int) -> list[int] | None:
     return sorted(found)
 
 
-# -- the RMS norm ---------------------------------------------------------------------------------------------------
-
-
-def root_mean_square(reader: Reader, place: int, node: Node) -> None:
-    """The RMS norm written out: x * rsqrt(mean(x ** 2) + epsilon)."""
-    for data, factor in ((0, 1), (1, 0)):
-        x = node.inputs[data]
-        root = maker(reader, node.inputs[factor], "rsqrt")
-        total = maker(reader, root.inputs[0], "add") if root else None
-        means = [mean for value in total.inputs if (mean := maker(reader, value, "mean"))] if total else []
-        square = maker(reader, means[0].inputs[0], "power", "square") if means else None
-        if square is None or float(square.options.get("exponent", 2)) != 2 or not reader.is_data(x):
-            continue
-        if square.inputs[0] != x and not same_array(reader, square.inputs[0], x):
-            continue
-        inside = between(reader, node.outputs[0], x)
-        names = written(sides(means[0].expression)[0][0]).marked
-        if inside is not None and names:
-            reader.skipped.update(inside)
-            reader.patterns[place] = partial(make_norm, reader, place, data, names, inside)
-            return
-
-
-def same_array(reader: Reader, one: int, other: int) -> bool:
-    """Whether a value is another one in another type."""
-    node = reader.constants.maker(one)
-    return node is not None and node.kind == "cast" and node.inputs[0] == other
-
-
-def make_norm(reader: Reader, place: int, data: int, names: frozenset[str], inside: list[int]) -> None:
-    """The circle on the axis that is normalised."""
-    (operand,) = reader.operands(place, [data], whole=True)
-    acts = [port for name in operand.written.names if name in names for port in whole_strand(operand, name)]
-    step = replaced(reader, place, "norm", operand, acts, note=roman("rms"))
-    reader.claim(step, constants_in(reader, inside))
-    step.stand_for(inside)
-
-
 def constants_in(reader: Reader, places: list[int]) -> list[int]:
     """The constants that some operations use."""
     return [value for place in places for value in reader.circuit.nodes[place].inputs if not reader.is_data(value)]
@@ -99,8 +50,8 @@ def constants_in(reader: Reader, places: list[int]) -> list[int]:
 # -- rotary positions -----------------------------------------------------------------------------------------------
 
 
-def rotary(reader: Reader, place: int, node: Node) -> None:
-    """Rotary positions: x * cos + turned(x) * sin; what is turned is x with elements moved and negated."""
+def find_rotary(reader: Reader, place: int, node: Node) -> None:
+    """Note rotary positions: x * cos + turned(x) * sin; what is turned is x with elements moved and negated."""
     products = [maker(reader, value, "multiply") for value in node.inputs]
     if len(products) != 2 or any(each is None for each in products):
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import get_args
 
 from wirework.circuit.graph import Circuit
-from wirework.diagram.labels import Labels, legend_line, scaled
+from wirework.diagram.labels import Labels, Parts, by_name, legend_line, scaled
 from wirework.diagram.picture import Panel, Picture, Text, Wire
-from wirework.diagram.reading.panels import Builder, Choice
+from wirework.diagram.reading.divided import divided
+from wirework.diagram.reading.panels import Builder, Choice, IsOpen
 from wirework.diagram.reading.regions import Region, whole
 from wirework.diagram.reading.steps import steps_of
 from wirework.diagram.reading.tidying import everything, returned, tidy
@@ -45,24 +47,23 @@ def picture(
         SemanticError: if there is no such block or axis, or the depth or the labels are none.
     """
     check(circuit, depth, opened, labels, hide)
-    region = read_once(circuit)
+    known = read_once(circuit)
     if opened is not None:
         chosen = frozenset(opened)
-        return built(
-            circuit, region, Choice(lambda path, level: not path or path in chosen, labels, hide, open_attention)
-        )
+        is_open: IsOpen = lambda path, level: not path or path in chosen  # noqa: E731
+        return built(circuit, known, Choice(is_open, labels, hide, open_attention))
     if depth is not None:
-        return built(circuit, region, Choice(to_level(depth), labels, hide, open_attention))
-    best = built(circuit, region, Choice(to_level(1), labels, hide, open_attention))
+        return built(circuit, known, Choice(to_level(depth), labels, hide, open_attention))
+    best = built(circuit, known, Choice(to_level(1), labels, hide, open_attention))
     for level in range(2, 2 + max(map(len, circuit.blocks), default=0)):
-        further = built(circuit, region, Choice(to_level(level), labels, hide, open_attention))
+        further = built(circuit, known, Choice(to_level(level), labels, hide, open_attention))
         if items_in(further.panel) > MANY:
             break
         best = further
     return best
 
 
-def to_level(depth: int) -> Callable[[Path, int], bool]:
+def to_level(depth: int) -> IsOpen:
     """Whether a block of a level is open."""
     return lambda path, level: level < depth
 
@@ -84,15 +85,28 @@ def check(
             raise SemanticError(f"there is no block {'.'.join(path)!r}")
 
 
-def read_once(circuit: Circuit) -> Region:
+@dataclass(frozen=True)
+class Read:
+    """What all pictures of a circuit have in common.
+
+    Attributes:
+        region: its blocks, with the steps in them.
+        divided: axes that are called by another one, divided by a number.
+    """
+
+    region: Region
+    divided: Parts
+
+
+def read_once(circuit: Circuit) -> Read:
     """What `read` gives, kept with the circuit: a page asks for many pictures of it."""
     kept = vars(circuit)
-    if "regions" not in kept:
-        kept["regions"] = read(circuit)
-    return kept["regions"]
+    if "read" not in kept:
+        kept["read"] = read(circuit)
+    return kept["read"]
 
 
-def read(circuit: Circuit) -> Region:
+def read(circuit: Circuit) -> Read:
     """A circuit as regions of steps."""
     reader = steps_of(circuit)
     tidy(reader)
@@ -103,16 +117,16 @@ def read(circuit: Circuit) -> Region:
     draw_together(steps, [*entering, *(flow for step in steps for flow in (*step.inputs, *step.outputs))])
     region = whole(circuit, reader.steps, leaving)
     region.takes, region.gives = entering, leaving
-    return region
+    return Read(region, divided(reader, steps))
 
 
-def built(circuit: Circuit, region: Region, choice: Choice) -> Picture:
-    """The picture of regions of which some are open."""
-    builder = Builder(circuit, choice, frozenset(region.gives))
-    panel = builder.whole(region, choice.is_open((), 0))
+def built(circuit: Circuit, read: Read, choice: Choice) -> Picture:
+    """The picture of a circuit of which some blocks are open."""
+    builder = Builder(circuit, choice, read.divided, frozenset(read.region.gives))
+    panel = builder.whole(read.region, choice.is_open((), 0))
     used = used_wires(panel)
     wires = {number: wire for number, wire in builder.wires.items() if number in used}
-    return Picture(circuit.name, panel, wires, legend(circuit, wires.values(), choice.labels))
+    return Picture(circuit.name, panel, wires, legend(circuit, read.divided, wires.values(), choice.labels))
 
 
 def items_in(panel: Panel) -> int:
@@ -129,16 +143,14 @@ def used_wires(panel: Panel) -> set[int]:
     return found
 
 
-def legend(circuit: Circuit, wires: Collection[Wire], labels: Labels) -> tuple[Text, ...]:
-    """What the labels stand for, where that is not what they say."""
+def legend(circuit: Circuit, divided: Parts, wires: Collection[Wire], labels: Labels) -> tuple[Text, ...]:
+    """What the labels stand for, where that is not what they say; of axes that are divided, what these are."""
     if labels != "name":
         return ()
-    known: dict[Text, Text] = {}
     order = {name: place for place, name in enumerate(circuit.axes)}
-    for wire in sorted(wires, key=lambda wire: [order.get(axis, -1) for axis in wire.axes]):
-        named = any(str(circuit.axes.get(axis, axis)) != axis for axis in wire.axes)
-        if named and not scaled(wire.axes, circuit.axes) and wire.label not in known:
-            line = legend_line(wire.axes, circuit.axes)
-            if line[: len(wire.label)] == wire.label:
-                known[wire.label] = line
+    shown = {scaled(wire.axes, divided)[0] for wire in wires if wire.label == by_name(wire.axes, divided)}
+    known: dict[Text, Text] = {}
+    for axes in sorted(shown, key=lambda axes: [order.get(axis, -1) for axis in axes]):
+        if any(str(circuit.axes.get(axis, axis)) != axis for axis in axes):
+            known.setdefault(by_name(axes, {}), legend_line(axes, circuit.axes))
     return tuple(known.values())

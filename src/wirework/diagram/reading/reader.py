@@ -11,7 +11,7 @@ from wirework.circuit.graph import Circuit, Node
 from wirework.diagram.labels import roman
 from wirework.diagram.picture import Run, Text
 from wirework.diagram.reading.constants import Constants
-from wirework.diagram.reading.operands import Cluster, Names, Written, clusters, sides, written
+from wirework.diagram.reading.operands import Cluster, Names, Written, clusters, length, sides, written
 from wirework.diagram.reading.strands import (
     Dims,
     Flow,
@@ -25,7 +25,7 @@ from wirework.diagram.reading.strands import (
     rename,
     split,
 )
-from wirework.polynomial import Polynomial
+from wirework.polynomial import Polynomial, product
 
 
 @dataclass
@@ -164,7 +164,7 @@ class Reader:
         for name in names.names:
             if name in sources:
                 axes = self.sharing(name, names, sources) if len(sources[name]) == 1 else ()
-                found[name] = tuple(self.passing(step, out, port, axes, used) for port in sources[name])
+                found[name] = tuple(self.passing(step, out, port, axes, used, names) for port in sources[name])
             else:
                 found[name] = given[name] if given and name in given else (Strand((name,), soft),)
                 step.gives += [(out, strand) for strand in found[name]]
@@ -182,12 +182,15 @@ class Reader:
             found += [other] if self.size(other) != 1 else []
         return tuple(found)
 
-    def passing(self, step: Step, out: int, port: Port, axes: tuple[str, ...], used: set[int]) -> Strand:
-        """What a strand goes on as: itself, or another one where it is read as other axes, or is there already."""
+    def passing(
+        self, step: Step, out: int, port: Port, axes: tuple[str, ...], used: set[int], names: Written
+    ) -> Strand:
+        """What a strand goes on as: itself, or another one where it is there already, or its name is another's."""
         strand = port[1]
         if len(axes) > 1 and strand.soft and len(strand.axes) == 1:
             rename(strand, axes)
-        other = bool(axes) and strand.axes != axes and (len(strand.axes) == 1 or len(axes) > 1)
+        other = bool(axes) and strand.axes != axes and (len(strand.axes) == 1) == (len(axes) == 1)
+        other = other and (length(strand, self.size) != product(map(self.size, axes)) or strand.axes[0] in names.names)
         following = go_on(strand, axes if other else ()) if other or id(strand) in used else strand
         used.add(id(strand))
         step.passing.append((port, (out, following)))
@@ -265,6 +268,7 @@ class Reader:
         new = step.give(flow.value, [each for strand in flow.wires for each in parts.get(strand, (strand,))])
         step.passing = [((0, strand), (0, strand)) for strand in new.strands if strand in flow.wires]
         step.gives = [(0, each) for _, strand in step.acts for each in parts[strand]]
+        step.centre = step.gives[0][1] if covered else None
         return new, made
 
     def stride_text(self, names: Sequence[str]) -> Text:

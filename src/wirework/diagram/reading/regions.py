@@ -14,6 +14,7 @@ from wirework.diagram.reading.strands import Flow, Step
 
 DISSOLVED = ("ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 PLAIN = ("Sequential", "Module")
+MOST = 2  # operations of a block that is not worth a fence
 
 Path = tuple[str, ...]
 
@@ -123,15 +124,22 @@ class Regions:
     # -- blocks ------------------------------------------------------------------------------------------------------
 
     def settled(self, region: Region, title: str) -> list[Part]:
-        """A block, or what stands for it: nothing, its only part, its parts if it is a mere list."""
+        """A block, or what stands for it: nothing, its only part, its parts if it is small or a mere list."""
         self.bounded(region)
         drawn = {part.place if isinstance(part, Step) else part for part in region.parts if not is_source(part)}
-        kinds = {step.kind for step in region.steps}
-        if title in DISSOLVED or len(drawn) <= 1 or kinds == {"window", "reduce"}:
+        if title in DISSOLVED or len(drawn) <= 1 or self.small(region):
             return region.parts
         if lane := self.function(region):
             return [lane]
         return [region]
+
+    def small(self, region: Region) -> bool:
+        """Whether a block holds no more than two operations, one after the other."""
+        if any(isinstance(part, Region) or part.inside for part in region.parts):
+            return False
+        inner = [step for step in region.steps if not is_source(step)]
+        copied = [flow for flow in region.takes if sum(flow in step.inputs for step in inner) > 1]
+        return not copied and len({step.place for step in inner}) <= MOST
 
     def function(self, region: Region) -> Step | None:
         """The lane that a block is, which is a function of single elements of one array."""

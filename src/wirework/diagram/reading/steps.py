@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from wirework.circuit.graph import Circuit
-from wirework.diagram.reading import acting, elementwise, linear, patterns, views
+from wirework.circuit.graph import Circuit, Node
+from wirework.diagram.reading import acting, elementwise, linear, views
 from wirework.diagram.reading.attention import attention
 from wirework.diagram.reading.constants import Constants
+from wirework.diagram.reading.norms import find_norm
 from wirework.diagram.reading.operands import sides, written
+from wirework.diagram.reading.patterns import find_rotary
 from wirework.diagram.reading.reader import Reader
 from wirework.diagram.reading.strands import Unreadable
 
@@ -32,6 +34,11 @@ READERS: dict[str, Callable[[Reader, int], None]] = {
     **dict.fromkeys(elementwise.SEVERAL, elementwise.several),
 }
 
+PATTERNS: dict[str, Callable[[Reader, int, Node], None]] = {
+    "add": find_rotary,
+    **dict.fromkeys(("multiply", "divide", "true_divide"), find_norm),
+}  # by the kinds of their last operations
+
 
 def steps_of(circuit: Circuit) -> Reader:
     """All that is known of a circuit after it is read."""
@@ -40,7 +47,9 @@ def steps_of(circuit: Circuit) -> Reader:
     reader = Reader(circuit, Constants(circuit), uses=uses)
     for value in circuit.inputs:
         reader.enter(value)
-    patterns.find(reader)
+    for place, node in enumerate(circuit.nodes):
+        if node.kind in PATTERNS:
+            PATTERNS[node.kind](reader, place, node)
     for place, node in enumerate(circuit.nodes):
         if place in reader.patterns:
             attempt(reader, place, lambda reader, place: reader.patterns[place]())

@@ -103,6 +103,8 @@ class Flow:
         return drawn(self.strands)
 
 
+KEEPING = ("softmax", "norm", "mask")  # kinds that give, one by one, what they act on
+
 Port = tuple[int, Strand]  # the place of an input or output, and a strand in it
 Pair = tuple[Port, Port]
 
@@ -120,6 +122,7 @@ class Step:
         merges: (a strand of an input that ends, a strand of an input that goes on).
         forks: (a strand of an output that goes on, a strand of an output that begins on it).
         passing: (a strand of an input, the strand of an output that it goes on as).
+        centre: the strand that the glyph is on, as of `Item`; the first if it is not said.
         place: of the operation it is made for, in `Circuit.nodes`.
         nodes: places of all operations it stands for.
         twins: strands that are drawn as one, if they are together everywhere.
@@ -138,6 +141,7 @@ class Step:
     merges: list[Pair] = field(default_factory=list)
     forks: list[Pair] = field(default_factory=list)
     passing: list[Pair] = field(default_factory=list)
+    centre: Strand | None = None
     biased: bool = False
     nodes: list[int] = field(default_factory=list)
     twins: list[tuple[Strand, ...]] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from wirework.circuit.powers import number_of, raised
 from wirework.diagram.labels import scale
 from wirework.diagram.picture import Run
 from wirework.diagram.reading.linear import superscript
@@ -51,10 +52,14 @@ def scales(reader: Reader) -> None:
         if len(users[before]) > 1 or before in leaving or before.wires != step.outputs[0].wires:
             continue
         value = next((reader.constants.number(each) for each in node.inputs if not reader.is_data(each)), None)
-        if value is None or value == 0 or (node.kind == "divide" and isinstance(value, str)):
+        if node.kind == "divide" and isinstance(value, str):
+            value = str(raised(number_of(value), -1.0))
+        elif node.kind == "divide" and value:
+            value = 1 / value
+        if value is None or value == 0:
             continue
         names = [axis for _, (_, strand) in dot.pairs for each in drawn((strand,)) for axis in each.axes]
-        dot.note = scale(1 / value if node.kind == "divide" else value, names, reader.circuit.axes)
+        dot.note = scale(value, names, reader.circuit.axes)
         dot.stand_for(step.nodes)
         dot.outputs[0] = step.outputs[0]
         dot.outputs[0].step = dot

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from wirework.diagram.reading.strands import Flow, Port, Step, Strand, drawn
+from wirework.diagram.reading.strands import KEEPING, Flow, Port, Step, Strand, drawn
 
 Group = tuple[Strand, ...]
-KEEPING = ("softmax", "norm", "mask")  # what comes out is, one by one, what goes in
 
 
 def draw_together(steps: Sequence[Step], flows: Iterable[Flow]) -> None:

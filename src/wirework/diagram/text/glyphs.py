@@ -151,7 +151,8 @@ def cup(spot: Spot) -> None:
 
 def circle(spot: Spot) -> None:
     """A circle on a wire, joined to other wires over which it takes its statistics."""
-    first, *others = (spot.ins[wire] for wire in spot.item.acts)
+    centre = spot.item.centre if spot.item.centre is not None else spot.item.acts[0]
+    first, others = spot.ins[centre], [spot.ins[wire] for wire in spot.item.acts if wire != centre]
     for wire in spot.item.acts:
         spot.pass_through(spot.ins[wire], wire)
     text = inscription(spot.item)
