@@ -36,10 +36,12 @@ class Diagram:
     Attributes:
         circuit: what is drawn.
         options: how.
+        known: the layouts of its blocks, which other diagrams of the circuit take.
     """
 
     circuit: Circuit
     options: Options = field(default_factory=Options)
+    known: layout.Known = field(default_factory=layout.Known, compare=False)
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -91,7 +93,7 @@ class Diagram:
     @cached_property
     def layout(self) -> Layout:
         """Where it stands, in one row."""
-        return layout.place(self.picture)
+        return layout.place(self.picture, self.known)
 
     @cached_property
     def shares(self) -> Mapping[int, float]:
@@ -142,10 +144,12 @@ class Diagram:
 
     def opened(self, blocks: frozenset[tuple[str, ...]]) -> tuple[Picture, str]:
         """The picture with exactly some blocks open, and its SVG. A note on what this does not show is left out."""
-        other = Diagram(self.circuit, replace(self.options, opened=blocks, depth=None, color_by=None))
+        other = Diagram(self.circuit, replace(self.options, opened=blocks, depth=None, color_by=None), self.known)
         kept = tuple(note for note in self.options.notes if shows(other.picture, other.find(note.target)))
         same = kept == self.options.notes
-        return other.picture, (other if same else Diagram(self.circuit, replace(other.options, notes=kept))).svg()
+        return other.picture, (
+            other if same else Diagram(self.circuit, replace(other.options, notes=kept), self.known)
+        ).svg()
 
     @brief
     def tikz(self) -> str:

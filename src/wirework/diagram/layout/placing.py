@@ -54,15 +54,18 @@ class Grid:
     rows: tuple[Row, ...]
 
 
-def place(picture: Picture) -> Layout:
+def place(picture: Picture, known: Known | None = None) -> Layout:
     """A place for each item of a picture, and a way for each wire.
 
     All wires meet an item at its left and its right edge; those that end on a dot, or begin at one, at its height.
 
+    Args:
+        known: layouts of blocks, which it takes and adds to, for pictures that have blocks in common.
+
     Raises:
         SemanticError: if a bundle is taken that none gives, or given and taken by none.
     """
-    return place_panel(picture, picture.panel, Frame(), Known())
+    return place_panel(picture, picture.panel, Frame(), Known() if known is None else known)
 
 
 def place_panel(picture: Picture, panel: Panel, frame: Frame, known: Known) -> Layout:
