@@ -2,6 +2,8 @@
 
 import pytest
 
+import wirework as ww
+
 from cost.making import Making
 from wirework.diagram.costs import described, details, shares
 from wirework.diagram.page import facts
@@ -96,3 +98,23 @@ def test_facts_hold_shares_as_soon_as_there_are_numbers():
     known = facts(circuit, SIZES)
     assert known.axes == {"h": "2", "y": "3", "k": "64", "x": "4"}
     assert list(known.shares) == ["flops", "memory"]  # nothing is learned
+
+
+def test_shares_of_what_is_drawn_sum_to_one():
+    from wirework.cli.circuits import architecture
+    from wirework.diagram import reading
+    from wirework.diagram.drawing.shares import shares_in
+
+    made, signature, known = architecture("gpt2", None, {}, {})
+    circuit = ww.trace(made, signature, **known)
+    costs = shares(circuit, "flops", {"b": 1, "t": 128})
+
+    def total(panel, found, times=1):
+        inner = [(item, item.panel) for item in panel.items]
+        return sum(
+            found.of(item, times) if below is None else total(below, found, times * item.count) for item, below in inner
+        )
+
+    for depth in (0, 1, 2, 3, 9):
+        panel = reading.picture(circuit, depth=depth).panel
+        assert total(panel, shares_in(panel, costs)) == pytest.approx(1)

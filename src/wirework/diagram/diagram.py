@@ -24,6 +24,7 @@ from wirework.diagram.themes import theme_named
 from wirework.errors import AxisSizeError, DataError, SemanticError, brief, did_you_mean, joined
 
 COLUMNS = 80  # of a text whose width is not given
+SHARES_OF = {"flops": "FLOPs", "parameters": "parameters", "memory": "bytes moved"}
 DEEPEST = 1000  # levels of blocks: more than there are
 
 
@@ -115,6 +116,7 @@ class Diagram:
             notes=[drawing.Note(self.find(note.target), note.text) for note in chosen.notes],
             highlights=[drawing.Highlight(self.find(name)) for name in chosen.highlights],
             shares=self.shares,
+            shares_of=SHARES_OF.get(chosen.color_by or "", ""),
         )
 
     # -- forms -----------------------------------------------------------------------------------------------------

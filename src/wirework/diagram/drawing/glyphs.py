@@ -276,7 +276,8 @@ def _index(glyph: Glyph) -> None:
         glyph.wire(wire, (tip - 10, y), (tip, place.outs[wire]))
     shape = curves.polygon((x, y - half), (tip - 10, y - half), (tip, y), (tip - 10, y + half), (x, y + half))
     glyph.body(shape, "pentagon", shadow=True)
-    glyph.write(((x + tip) / 2 - 3, y), glyph.item.text, WORD + 2, "pentagon-text")
+    role = "pentagon-text" if glyph.share is None else "glyph-text"
+    glyph.write(((x + tip) / 2 - 3, y), glyph.item.text, WORD + 2, role)
 
 
 def _mask(glyph: Glyph) -> None:
@@ -327,8 +328,7 @@ WITHOUT_BODY = frozenset({"copy", "sum", "dot", "lane", "reduce", "end"})
 
 
 def draw_glyph(glyph: Glyph) -> None:
-    """Draw an item that is not a block, with the wires that go through it."""
-    passing(glyph)
+    """Draw an item that is not a block."""
     bare = glyph.item.kind in WITHOUT_BODY or (glyph.item.kind == "function" and is_letter(glyph.item))
     if glyph.share and bare:
         _ground(glyph)

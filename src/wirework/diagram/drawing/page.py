@@ -10,6 +10,7 @@ from wirework.diagram.drawing.bounds import Box, box_around, shifted
 from wirework.diagram.drawing.notes import Highlight, Note, draw_highlights, draw_notes, lines_of
 from wirework.diagram.drawing.panels import draw_panel
 from wirework.diagram.drawing.pen import LAYERS, Pen
+from wirework.diagram.drawing.shares import Shares, shares_in
 from wirework.diagram.metrics import width
 from wirework.diagram.picture import Picture, Run, Text
 from wirework.diagram.placed import Layout
@@ -23,6 +24,8 @@ HEADING = 18.0  # the sizes of the title,
 CAPTION = 13.0  # of the caption
 LEGEND = 15.0  # and of the legend
 LEGEND_LINES = 4  # in a column of it, at most
+SHARES = (0.0, 0.01, 0.04, 0.16, 0.36, 0.64, 1.0)  # on the scale of colours
+SWATCH = 38.0  # the width of one of them
 
 
 def draw(
@@ -35,6 +38,7 @@ def draw(
     notes: Sequence[Note] = (),
     highlights: Sequence[Highlight] = (),
     shares: Mapping[int, float] | None = None,
+    shares_of: str = "",
 ) -> Scene:
     """Draw a picture that has been laid out.
 
@@ -47,13 +51,14 @@ def draw(
         notes: words about parts of it.
         highlights: parts that are tinted.
         shares: what part of the whole, from 0 to 1, each operation costs: glyphs are coloured by it.
+        shares_of: what they are shares of, for the scale of colours.
 
     Raises:
         SemanticError: a note is about something that is not in the picture.
     """
-    drawn, written = [], set[int]()
+    drawn, written, coloured = [], set[int](), shares_in(picture.panel, shares or {})
     for index in range(len(rows)):
-        shapes, found = _row(picture, rows, index, notes, highlights, shares or {}, written)
+        shapes, found = _row(picture, rows, index, notes, highlights, coloured, written)
         drawn.append(shapes)
         written |= found
     for index, note in enumerate(notes):
@@ -62,6 +67,8 @@ def draw(
     shapes = _under_each_other(drawn)
     if legend and picture.legend:
         shapes += _below(shapes, _legend(picture.legend))
+    if shares:
+        shapes += _below(shapes, _scale(shares_of))
     if caption:
         box = _box(shapes)
         shapes += _below(shapes, _caption(caption, max(box.right - box.left, 240.0)))
@@ -82,7 +89,7 @@ def _box(shapes: Sequence[Shape]) -> Box:
 
 def _row(
     picture: Picture, rows: Sequence[Layout], index: int, notes: Sequence[Note], highlights: Sequence[Highlight],
-    shares: Mapping[int, float], written: Set[int],
+    shares: Shares, written: Set[int],
 ) -> tuple[list[Shape], set[int]]:  # fmt: skip
     """The shapes of a row, in the order in which they are drawn, and which notes it adds."""
     row, pen = rows[index], Pen(picture, shares)
@@ -183,4 +190,17 @@ def _legend(lines: Sequence[Text]) -> list[Shape]:
         for number, line in enumerate(column):
             shapes.append(Words(x, 41 + number * LEGEND * 1.45, line, LEGEND, "legend-text"))
         x += room + 24
+    return shapes
+
+
+def _scale(of: str) -> list[Shape]:
+    """The colours of shares, from none to all."""
+    text: Text = (Run(f"Share of {of}" if of else "Share", "sans"),)
+    shapes: list[Shape] = [Words(0, 0, text, CAPTION, "title")]
+    x = width(text, CAPTION) + 14
+    for share in SHARES:
+        label: Text = (Run(f"{share:.0%}", "roman"),)
+        shapes.append(Path(curves.rectangle(x, -11, SWATCH, 14), "legend", share=share))
+        shapes.append(Words(x + SWATCH / 2, 17, label, CAPTION, "legend-text", "middle"))
+        x += SWATCH
     return shapes

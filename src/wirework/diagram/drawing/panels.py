@@ -39,16 +39,16 @@ def draw_item(pen: Pen, place: Place, name: str) -> None:
     """Draw an item, with all that is in it if it is an open block."""
     item = place.item
     tag = Tag(item=name, nodes=item.nodes, path=".".join(item.path), title=told(item))
-    share = sum(pen.shares.get(node, 0.0) for node in item.nodes) if pen.shares else None
-    glyph = Glyph(pen, place, tag, share)
-    if item.kind != "block":
-        draw_glyph(glyph)
-    elif place.inside is None:
+    if place.inside is None:
+        glyph = Glyph(pen, place, tag, pen.shares.of(item, pen.times))
         passing(glyph)
-        draw_solid(glyph)
+        if item.kind == "block":
+            draw_solid(glyph)
+        else:
+            draw_glyph(glyph)
     else:
         draw_fence(Glyph(pen, place, tag, None))
-        inner = pen.inside(name, place.x, place.y)
+        inner = pen.inside(name, place.x, place.y, item.count)
         names = {index: inner.called(index) for index in range(len(place.inside.places))}
         draw_panel(inner, place.inside, names, (inner.edge("in"), inner.edge("out")))
 

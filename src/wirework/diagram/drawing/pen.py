@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from wirework.diagram.drawing.curves import lines, moved
+from wirework.diagram.drawing.shares import Shares
 from wirework.diagram.metrics import height
 from wirework.diagram.picture import Bundle, Item, Picture, Text, plain
 from wirework.diagram.placed import Place, Point
@@ -23,24 +24,27 @@ class Pen:
 
     Attributes:
         picture: what is drawn.
-        shares: what part of the whole each operation costs.
+        shares: what part of the whole each item costs.
         x, y: where the panel stands that is being drawn.
         name: of its block, such as "3.0"; empty for the whole.
         level: how many open blocks it is in.
+        times: how often it is repeated with these.
         layers: what has been drawn.
     """
 
     picture: Picture
-    shares: Mapping[int, float]
+    shares: Shares
     x: float = 0.0
     y: float = 0.0
     name: str = ""
     level: int = 0
+    times: int = 1
     layers: dict[Layer, list[Shape]] = field(default_factory=lambda: {layer: [] for layer in LAYERS})
 
-    def inside(self, name: str, x: float, y: float) -> Pen:
-        """A pen for the panel of a block at a place."""
-        return replace(self, x=self.x + x, y=self.y + y, name=name, level=self.level + 1)
+    def inside(self, name: str, x: float, y: float, count: int) -> Pen:
+        """A pen for the panel of a block at a place, which is repeated so often."""
+        times = self.times * count
+        return replace(self, x=self.x + x, y=self.y + y, name=name, level=self.level + 1, times=times)
 
     def called(self, index: int) -> str:
         """The stable name of an item by its place in its panel; of the edges of the panel: "in", "out:3"."""
