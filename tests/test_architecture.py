@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__main__": ("cli",),
 }
 
+FRAMEWORKS = ("torch", "flax", "linen", "haiku", "equinox", "keras")
 # Which packages besides the standard library a module may import while it is itself being imported.
 # Rows as above; what has no row may import numpy.
 WHILE_LOADING: dict[str, tuple[str, ...]] = {
@@ -75,7 +76,10 @@ WHILE_LOADING: dict[str, tuple[str, ...]] = {
     "backends.jax": ("numpy", "jax"),
     "circuit.torch": ("numpy", "torch"),
     "circuit.jax": ("numpy", "jax"),
-    **{f"nn.{framework}": ("*",) for framework in ("torch", "flax", "linen", "haiku", "equinox", "keras")},
+    **{f"nn.{framework}": ("*",) for framework in FRAMEWORKS},
+    **{f"nn.converting.{framework}": ("*",) for framework in FRAMEWORKS},
+    **{f"nn.jax_{what}": ("numpy", "jax") for what in ("arrays", "caches", "parameters")},
+    "nn.torch_arrays": ("numpy", "torch"),
     "models": ("*",),
     "training": ("*",),
     "shard": ("*",),

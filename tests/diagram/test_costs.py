@@ -3,7 +3,6 @@
 import pytest
 
 import wirework as ww
-
 from cost.making import Making
 from wirework.diagram.costs import described, details, shares
 from wirework.diagram.page import facts

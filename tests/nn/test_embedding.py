@@ -138,3 +138,25 @@ def test_messages():
     with pytest.raises(SemanticError, match="there is no axis called c"):
         wn.Embedding(v=2, c=3)
     assert repr(wn.Embedding(v=7, d=3)) == 'Embedding("[v] d", v=7, d=3)'
+
+
+@pytest.mark.parametrize("framework", ["flax", "linen", "equinox", "haiku"])
+def test_padding_starts_at_zero_everywhere(framework):
+    jax = pytest.importorskip("jax")
+    module = pytest.importorskip(f"wirework.nn.{framework}")
+    ids, key = jax.numpy.array([0, 1, 2, 3]), jax.random.key(0)
+    sizes = {"v": 4, "d": 8, "padding_idx": -2}
+    if framework == "flax":
+        from flax import nnx
+
+        found = module.Embedding(**sizes, rngs=nnx.Rngs(0))(ids)
+    elif framework == "equinox":
+        found = module.Embedding(**sizes, key=key)(ids)
+    elif framework == "linen":
+        found = module.Embedding(**sizes).init_with_output(key, ids)[0]
+    else:
+        import haiku
+
+        transformed = haiku.transform(lambda ids: module.Embedding(**sizes)(ids))
+        found = transformed.apply(transformed.init(key, ids), None, ids)
+    assert [bool(row.any()) for row in found] == [True, True, False, True]

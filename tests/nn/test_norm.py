@@ -206,3 +206,13 @@ def test_expressions_that_are_no_statistics(stats, message):
     with pytest.raises(SemanticError) as raised:
         wn.Norm(stats)
     assert str(raised.value) == message
+
+
+def test_group_norm_with_channels_last_and_a_gradient_for_the_weight_alone():
+    """The backward of the kernel of torch 2.13 crashes on an input that is not contiguous."""
+    layer = wn.Norm("b s... (g [c])", "b... [c]", g=2)
+    x = torch.randn(2, 5, 5, 6)
+    layer(x).square().sum().backward()
+    other = wn.Norm("b (g [c]) s...", "b [c] s...", g=2)
+    other(x.movedim(-1, 1).contiguous()).square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, other.weight.grad)

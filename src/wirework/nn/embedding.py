@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from wirework.nn.definition import (
     solve_sizes,
     summarise,
 )
-from wirework.nn.initialisers import default_initialiser
+from wirework.nn.initialisers import ZeroAt, default_initialiser
 from wirework.nn.sizes import Size, missing
 from wirework.notation.tree import (
     Axis,
@@ -125,17 +125,20 @@ class EmbeddingDefinition:
     def starts(self, x: Array | None = None, arrays: Mapping[str, Array] = NONE) -> dict[str, Start]:
         sizes = {**self.sizes, **solve_sizes(self.parameters, arrays, self.sizes)}
         shape = required_shape(self.parameters["weight"].terms, sizes, str(self))
-        return {"weight": Start(shape, default_initialiser("get_at"))}
+        initialiser, place = default_initialiser("get_at"), self.padding_place(shape)
+        if self.axis is not None and place is not None:
+            initialiser = ZeroAt(initialiser, self.axis % len(shape), place)
+        return {"weight": Start(shape, initialiser)}
 
-    def padding_place(self, weight: Array) -> int | None:
-        """The place of `padding_idx`, counted from the front.
+    def padding_place(self, shape: Sequence[int]) -> int | None:
+        """The place of `padding_idx` in a weight of a shape, counted from the front.
 
         Raises:
             CoordinateError: if there is no such place.
         """
         if self.padding_idx is None or self.axis is None:
             return None
-        length = weight.shape[self.axis]
+        length = shape[self.axis]
         if not -length <= self.padding_idx < length:
             raise CoordinateError(f"padding_idx of {self} is {self.padding_idx}, but there are {length} vectors")
         return self.padding_idx % length
@@ -143,7 +146,7 @@ class EmbeddingDefinition:
     def __call__(self, ids: Array, weight: Array, detach: Callable[[Array], Array] | None = None) -> Array:
         """The vectors of `ids`; that of `padding_idx` goes through `detach`, which keeps its gradient back."""
         vectors = ww.get_at(self.look_up, weight, ids)
-        padding = self.padding_place(weight)
+        padding = self.padding_place(weight.shape)
         if padding is None or detach is None:
             return vectors
         return ww.where(self.choice, ids == padding, detach(vectors), vectors)

@@ -51,7 +51,16 @@ class Uniform:
     high: float
 
 
-Initialiser = Constant | Normal | TruncatedNormal | Uniform
+@dataclass(frozen=True)
+class ZeroAt:
+    """As another one says, but zero at one place along an axis."""
+
+    initialiser: Initialiser
+    axis: int
+    place: int
+
+
+Initialiser = Constant | Normal | TruncatedNormal | Uniform | ZeroAt
 
 
 def constant(value: float) -> Constant:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 import wirework as ww
 from wirework.errors import SemanticError
 from wirework.nn.definition import (
@@ -21,7 +23,7 @@ from wirework.nn.definition import (
     summarise,
 )
 from wirework.nn.initialisers import Constant
-from wirework.nn.sizes import Size, missing, transfer
+from wirework.nn.sizes import Size, missing, paired, shape_of, transfer
 from wirework.notation.tree import (
     Bracket,
     Operand,
@@ -153,6 +155,15 @@ class NormDefinition:
         of_params = {**shared, **self.params_sizes}
         back = transfer(self.params_operand, of_params, self.stats_operand)
         return {**back, **self.stats_sizes}, of_params
+
+    def solved(self, arrays: Mapping[str, Array]) -> dict[str, Size]:
+        """The sizes that parameters and buffers show: of axes of `stats`, and of those that `params` alone has."""
+        of_params = solve_sizes(self.parameters, arrays, self.params_sizes)
+        of_stats = solve_sizes(self.buffers, arrays, self.stats_sizes)
+        for stats, params in paired(self.stats_operand, self.params_operand):
+            if (shape := shape_of((params,), of_params)) is not None:
+                of_stats |= solve_sizes({"x": Operand((stats,))}, {"x": np.broadcast_to(0, shape)}, self.stats_sizes)
+        return {**of_params, **of_stats}
 
     def mean_of(self, x: Array) -> Array | None:
         return ww.mean(self.average, x, **self.stats_sizes) if self.mean else None

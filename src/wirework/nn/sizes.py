@@ -93,13 +93,17 @@ def transfer(source: Operand, sizes: Sizes, target: Operand) -> dict[str, Size]:
     as the first and the last ellipsis.
     """
     found: dict[str, Size] = {}
-    for step in (1, -1):
-        lengths = _until_ellipsis(source, step)
-        for written, term in zip(lengths, _until_ellipsis(target, step), strict=False):
-            length = _lengths(written, sizes)
-            if isinstance(term, Axis) and length is not None:
-                found[term.name] = length[0]
+    for written, term in paired(source, target):
+        length = _lengths(written, sizes)
+        if isinstance(term, Axis) and length is not None:
+            found[term.name] = length[0]
     return found
+
+
+def paired(one: Operand, other: Operand) -> list[tuple[Term, Term]]:
+    """The terms of two operands for one array that are the same dimension of it, as far as ellipses allow."""
+    sides = (zip(_until_ellipsis(one, step), _until_ellipsis(other, step), strict=False) for step in (1, -1))
+    return [pair for side in sides for pair in side]
 
 
 def _until_ellipsis(operand: Operand, step: int) -> list[Term]:

@@ -119,6 +119,11 @@ class AttentionDefinition:
         return self.backend == "explicit" or self.softcap is not None
 
     @cached_property
+    def norm_over_heads(self) -> bool:
+        """Whether queries and keys are normalised over all heads together."""
+        return self.qk_norm is not None and self.qk_norm.over == "heads"
+
+    @cached_property
     def heads(self) -> Applied:
         """What tells the heads apart."""
         return self.projection.heads(self.sizes)
@@ -179,8 +184,8 @@ class AttentionDefinition:
         if context is not None:
             self.check_context(parts, cache)
         whole = self.mask if mask is None else as_mask(mask) if self.mask is None else self.mask & as_mask(mask)
-        q, k, v, gate, rest = self.projection.project(parts, x, context, self.sizes, self.heads)
-        if self.qk_norm is not None and self.qk_norm.over == "head":
+        q, k, v, gate, rest = self.projection.project(parts, x, context, self.sizes, self.heads, self.norm_over_heads)
+        if self.qk_norm is not None and not self.norm_over_heads:
             q, k = parts.q_norm(q), parts.k_norm(k)
         queries, keys = q.shape[2], k.shape[2]
         places = Aligned(queries, keys, runtime, x) if cache is None else cache.places(queries, x, whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -126,3 +126,13 @@ class Softcap:
 @dataclass(frozen=True)
 class Sinks:
     """A learned logit for each head that takes part in the softmax and adds nothing (HF gpt_oss)."""
+
+
+def sorted_out(scores: Sequence[Any]) -> tuple[float | None, bool, Callable[..., Any] | None]:
+    """The limit, whether there are sinks, and the function, among what is done to the scores."""
+    caps = [score.limit for score in scores if isinstance(score, Softcap)]
+    sinks = [score for score in scores if isinstance(score, Sinks)]
+    others = [score for score in scores if not isinstance(score, Softcap | Sinks)]
+    if max(len(caps), len(sinks), len(others)) > 1 or not all(map(callable, others)):
+        raise NotSupportedError("scores are at most one Softcap(...), one Sinks() and one function of positions")
+    return caps[0] if caps else None, bool(sinks), others[0] if others else None

@@ -83,7 +83,9 @@ class Latent:
         lengths = {"h": sizes.heads, "p": self.position_dim}
         return Applied("rearrange", "b t (h (d + p)) -> b h t d, b h t p", constants=lengths)
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
+    def project(
+        self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied, normed: bool = False
+    ) -> Projected:  # fmt: skip
         if context is not None:
             raise NotSupportedError("a context does not go with projection=Latent(...)")
         rows = parts.q_proj(x) if self.query_rank is None else parts.q_b_proj(parts.q_a_layernorm(parts.q_a_proj(x)))

@@ -89,7 +89,9 @@ class Fused:
         text = "b t ((h + g + k) d) -> b h t d, b g t d, b k t d"
         return Applied("rearrange", text, constants={**lengths, "k": sizes.kv_heads})
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
+    def project(
+        self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied, normed: bool = False
+    ) -> Projected:  # fmt: skip
         if context is not None:
             return self.project_apart(parts, x, context, sizes)
         return Projected(*heads(linear(x, parts.in_proj_weight, parts.in_proj_bias)))
@@ -144,10 +146,12 @@ class Split:
             return Applied("rearrange", text, 3, constants=lengths | sizes.known(d=sizes.head_dim))
         return Applied("rearrange", "b t (h d), b s (g d), b s (g e) -> b h t d, b g s d, b g s e", 3, (), lengths)
 
-    def project(self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied) -> Projected:
+    def project(
+        self, parts: Parts, x: Array, context: Array | None, sizes: HeadSizes, heads: Applied, normed: bool = False
+    ) -> Projected:  # fmt: skip
         context = x if context is None else context
         q, k, v = parts.q_proj(x), parts.k_proj(context), parts.v_proj(context)
-        if getattr(parts, "norm_over_heads", False):
+        if normed:  # over all heads together
             q, k = parts.q_norm(q), parts.k_norm(k)
         return Projected(*heads(q, k, v))
 

@@ -13,6 +13,7 @@ except ImportError as error:
 
 
 from wirework.nn.attention import Fused, Latent, QKNorm, Sinks, Softcap, Split
+from wirework.nn.convert import convert
 from wirework.nn.initialisers import constant, normal, truncated_normal, uniform
 from wirework.nn.masks import Mask, causal, chunk, document, padding, prefix, span, where, window
 from wirework.nn.positions import DynamicScaling, LinearScaling, Llama3Scaling, PixelBands, YarnScaling, grid_positions
@@ -30,6 +31,6 @@ __all__ = [
     "MLP", "ALiBi", "Attention", "Conv", "Dropout", "DynamicScaling", "Embedding", "Fused", "GrowingCache", "Latent",
     "LearnedPositions", "Linear", "LinearScaling", "Llama3Scaling", "Mask", "Norm", "PixelBands", "QKNorm",
     "RelativeBias", "Residual", "Rotary", "Sinks", "Sinusoidal", "SlidingCache", "Softcap", "Split", "StaticCache",
-    "T5Bias", "YarnScaling", "build", "causal", "chunk", "constant", "document", "grid_positions", "normal",
+    "T5Bias", "YarnScaling", "build", "causal", "chunk", "constant", "convert", "document", "grid_positions", "normal",
     "padding", "param", "prefix", "span", "truncated_normal", "uniform", "where", "window",
 ]  # fmt: skip

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wirework.errors import NotSupportedError
 from wirework.nn.attention import AttentionDefinition, Fused, HeadSizes, Latent, QKNorm, Sinks, Softcap, Split
 from wirework.nn.attention.definition import Backend
-from wirework.nn.attention.heads import biased
+from wirework.nn.attention.heads import biased, sorted_out
 from wirework.nn.attention.projections import PartDefinition
 from wirework.nn.definition import Start
 from wirework.nn.linear import LinearDefinition
@@ -145,11 +144,6 @@ class Attention(Layer):
         """What attention needs of torch, now."""
         return Runtime(self.definition.drop_rate) if self.training and self.definition.drop_rate else EVALUATION
 
-    @property
-    def norm_over_heads(self) -> bool:
-        """Whether queries and keys are normalised over all heads together."""
-        return self.definition.qk_norm is not None and self.definition.qk_norm.over == "heads"
-
     # -- sizes that come later --------------------------------------------------------------------------------
 
     def build_from(self, x: Tensor, context: Tensor | None = None) -> None:
@@ -181,16 +175,6 @@ class Attention(Layer):
             self.definition = self.definition.resolve_features(dims["dim"], dims.get("context_dim"))
             self.build(self.definition.starts())
         nn.Module._load_from_state_dict(self, state_dict, prefix, *args, **kwargs)  # type: ignore[arg-type]
-
-
-def sorted_out(scores: Sequence[Any]) -> tuple[float | None, bool, ScoreBias | None]:
-    """The limit, whether there are sinks, and the function, among what is done to the scores."""
-    caps = [score.limit for score in scores if isinstance(score, Softcap)]
-    sinks = [score for score in scores if isinstance(score, Sinks)]
-    others = [score for score in scores if not isinstance(score, Softcap | Sinks)]
-    if max(len(caps), len(sinks), len(others)) > 1 or not all(map(callable, others)):
-        raise NotSupportedError("scores are at most one Softcap(...), one Sinks() and one function of positions")
-    return caps[0] if caps else None, bool(sinks), others[0] if others else None
 
 
 def layer_of(part: PartDefinition, device: Any, dtype: torch.dtype | None) -> Linear | Norm:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from wirework.nn.definition import Start
 from wirework.nn.embedding import EmbeddingDefinition
@@ -56,20 +55,13 @@ class Embedding(Layer):
     def build(self, starts: Mapping[str, Start]) -> None:
         """Give the weight its shape and its first elements."""
         super().build(starts)
-        self.padding_idx = self.definition.padding_place(self.weight)
-        self.clear_padding()
+        self.padding_idx = self.definition.padding_place(self.weight.shape)
 
-    def reset_parameters(self) -> None:
-        """Draw the weight anew."""
-        super().reset_parameters()
-        self.clear_padding()
-
+    @torch.no_grad()
     def clear_padding(self) -> None:
-        """Set the vector of `padding_idx` to zero."""
-        axis, place = self.definition.axis, self.padding_idx
-        if axis is not None and place is not None:
-            with unset_fake_temporarily(), torch.no_grad():
-                self.weight.select(axis, place).zero_()
+        """Set the vector of `padding_idx` to zero again, as it is after the weight has been drawn."""
+        if self.definition.axis is not None and self.padding_idx is not None:
+            self.weight.select(self.definition.axis, self.padding_idx).zero_()
 
     def forward(self, ids: Tensor) -> Tensor:
         if self.unbuilt:

@@ -65,7 +65,10 @@ def by_channel(norm: Norm, form: NormForm, x: Tensor, weight: Tensor | None, bia
     place = form.channel % x.ndim
     if place == 1:
         return CHANNEL_KERNELS[form.kind](norm, form, x, weight, bias)
-    y = CHANNEL_KERNELS[form.kind](norm, form, x.movedim(place, 1), weight, bias)
+    moved = x.movedim(place, 1)
+    if form.kind == "group":  # whose backward crashes on others in torch 2.13, where only the weight has a gradient
+        moved = moved.contiguous()
+    y = CHANNEL_KERNELS[form.kind](norm, form, moved, weight, bias)
     return None if y is None else y.movedim(1, place)
 
 

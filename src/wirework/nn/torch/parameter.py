@@ -18,6 +18,7 @@ from wirework.nn.initialisers import (
     Normal,
     TruncatedNormal,
     Uniform,
+    ZeroAt,
     default_initialiser,
 )
 
@@ -58,6 +59,9 @@ def fill(tensor: Tensor, initialiser: Init, seed: int) -> None:
             nn.init.trunc_normal_(tensor, 0.0, stddev, -2 * stddev, 2 * stddev, generator=generator)
         case Uniform(low, high):
             tensor.uniform_(low, high, generator=generator)
+        case ZeroAt(other, axis, place):
+            fill(tensor, other, seed)
+            tensor.select(axis, place).zero_()
         case int() | float():
             tensor.fill_(initialiser)
         case _:

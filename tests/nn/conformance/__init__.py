@@ -1,0 +1,1 @@
+"""The same cases for the layers of all frameworks."""
