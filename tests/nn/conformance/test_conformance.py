@@ -91,7 +91,9 @@ def test_the_same_weights_give_the_same_outputs_and_gradients(driver, case):
 
 
 @every_case
-@other_drivers
+@pytest.mark.parametrize(
+    "driver", [each for each in OTHERS if each.compiles], indirect=True, ids=lambda kind: kind.name
+)
 def test_compiled_and_eager_calls_agree(driver, case):
     options = dict(case.options)
     module = driver.filled(case.make(driver.build), reference(case)[1])
