@@ -13,26 +13,11 @@ from torch import Tensor
 import wirework as ww
 import wirework.nn.torch as wn
 from wirework.errors import SemanticError
-from wirework.models.model import Config, Model
+from wirework.models.config import TextConfig
+from wirework.models.model import Model
 from wirework.nn.torch.caches import Cache
 
 UNSCORED = -100  # the target of a token that the loss leaves out, as in torch's cross_entropy
-
-
-@dataclass(frozen=True)
-class TextConfig(Config):
-    """What the configuration of every language model has.
-
-    Attributes:
-        vocabulary: the number of different tokens.
-        context: the most tokens that are seen at once.
-        dim, depth: features of a token, blocks.
-    """
-
-    vocabulary: int
-    context: int
-    dim: int
-    depth: int
 
 
 C = TypeVar("C", bound=TextConfig)

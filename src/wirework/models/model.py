@@ -1,10 +1,10 @@
-"""What all architectures have: a configuration with presets, and checkpoints in and out."""
+"""What all architectures have as PyTorch modules: a configuration, and checkpoints in and out."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -13,44 +13,10 @@ from torch import Tensor, nn
 
 from wirework import checkpoint
 from wirework.checkpoint import Format
-from wirework.errors import CheckpointError, SemanticError, did_you_mean
+from wirework.errors import CheckpointError, did_you_mean
+from wirework.models.config import Config
 
 NATIVE = "wirework"  # the format that has our own names, and the key of its config.json that names the model
-
-
-@dataclass(frozen=True)
-class Config:
-    """The sizes and options of a model."""
-
-    presets: ClassVar[Mapping[str, Any]] = {}
-
-    @classmethod
-    def preset(cls, name: str, **changes: Any) -> Self:
-        """A named configuration, with some values changed.
-
-        Raises:
-            SemanticError: if there is none of that name, or no such value.
-        """
-        if name not in cls.presets:
-            close = did_you_mean(name, cls.presets)
-            raise SemanticError(f"{cls.__name__} has no preset {name!r}{close}: choose from {', '.join(cls.presets)}")
-        known = [field.name for field in fields(cls)]
-        for change in changes:
-            if change not in known:
-                raise SemanticError(f"{cls.__name__} has no {change}{did_you_mean(change, known)}")
-        return replace(cls.presets[name], **changes)
-
-    def divides(self, divisor: str, *dividends: str) -> None:
-        """Refuse sizes of which one is not a whole number of times another.
-
-        Raises:
-            SemanticError: naming both.
-        """
-        small = getattr(self, divisor)
-        for name in dividends:
-            if small < 1 or getattr(self, name) % small:
-                raise SemanticError(f"{name}={getattr(self, name)} is not divisible by {divisor}={small}")
-
 
 C = TypeVar("C", bound=Config)
 

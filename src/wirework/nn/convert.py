@@ -14,8 +14,11 @@ import numpy as np
 
 from wirework.errors import NotSupportedError, did_you_mean
 from wirework.nn.layers import Layer
+from wirework.nn.layers.base import below
+from wirework.nn.layers.composite import Composite
 
 FRAMEWORKS = ("torch", "flax", "linen", "haiku", "equinox", "keras")
+WITH_COMPOSITES = ("torch", "flax", "equinox")  # those that have architectures too
 
 
 class Converter(Protocol):
@@ -42,10 +45,11 @@ def convert(module: Any, to: str) -> Any:
     """A layer of another framework that computes the same.
 
     Args:
-        module: a layer of ours, of any framework, with all that it is made of. Where modules do not hold their arrays
-            it is a tuple: in linen of a module and its variables; in Equinox of a module and its state, if it has
-            one; in Haiku of a `Blueprint`, which makes the module inside `hk.transform`, its parameters and its state.
-        to: "torch", "flax", "linen", "haiku", "equinox" or "keras".
+        module: a layer of ours, of any framework, with all that it is made of, or an architecture such as GPT-2. Where
+            modules do not hold their arrays it is a tuple: in linen of a module and its variables; in Equinox of a
+            module and its state, if it has one; in Haiku of a `Blueprint`, which makes the module inside
+            `hk.transform`, its parameters and its state.
+        to: "torch", "flax", "linen", "haiku", "equinox" or "keras"; architectures to "torch", "flax" or "equinox".
 
     Returns:
         A module of that framework with copies of the arrays, or such a tuple.
@@ -61,21 +65,18 @@ def convert(module: Any, to: str) -> Any:
     """
     bare = module[0] if isinstance(module, tuple) else module
     arrays = converter_of(bare).arrays_of(module)
-    return converter(to).with_arrays(rebuilt(bare, arrays, converter(to)), arrays)
+    return converter(to).with_arrays(rebuilt(bare, arrays, to), arrays)
 
 
-def rebuilt(module: Any, arrays: Mapping[str, np.ndarray], target: Converter) -> Any:
+def rebuilt(module: Any, arrays: Mapping[str, np.ndarray], to: str) -> Any:
     """A module of a framework that is made as one of another was, for arrays of the same shapes."""
     layer = converter_of(module).layer_of(module)
+    if isinstance(layer, Composite) and to not in WITH_COMPOSITES:
+        known = ", ".join(WITH_COMPOSITES)
+        raise NotSupportedError(f"{type(layer).__name__} cannot be converted to {to}: choose from {known}")
     found = {name: getattr(module, name) for name in layer.borrowed}
-    natives = {name: rebuilt(each, inside(arrays, name), target) for name, each in found.items() if each is not None}
-    return target.new(type(layer), layer.keywords({**layer.arguments, **layer.sizes_from(arrays)}, natives))
-
-
-def inside(arrays: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """The arrays of an inner module, by the names that it has for them."""
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    natives = {name: rebuilt(each, below(name, arrays), to) for name, each in found.items() if each is not None}
+    return converter(to).new(type(layer), layer.keywords({**layer.arguments, **layer.sizes_from(arrays)}, natives))
 
 
 def converter(framework: str) -> Converter:

@@ -56,8 +56,12 @@ class StaticCache:
         if queries + self.least > self.max_length:
             has = f", which has {self.least}" if self.least else ""
             raise AxisSizeError(f"{queries} more tokens do not fit into StaticCache({self.max_length}){has}")
-        of_queries, slots = self.length + jnp.arange(queries), jnp.arange(self.max_length)
+        of_queries, slots = self.positions(queries, like), jnp.arange(self.max_length)
         return Slots(of_queries, lambda: slots, slots <= of_queries[-1])
+
+    def positions(self, queries: int, like: Array) -> Array:
+        """The places of the next tokens, `q`."""
+        return self.length + jnp.arange(queries)
 
     @property
     def least(self) -> int:

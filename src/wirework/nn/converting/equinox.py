@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from wirework.errors import SemanticError
-from wirework.nn.equinox import BATCHES, MODULES, Module, StateIndex
+from wirework.nn.equinox.adapter import BATCHES, Module, StateIndex, class_of
 from wirework.nn.jax_arrays import MANY
 from wirework.nn.layers import Layer
 from wirework.nn.layers.base import array_paths, reach
@@ -24,7 +24,7 @@ def layer_of(module: Module) -> Layer:
 
 def new(kind: type[Layer], keywords: Mapping[str, Any]) -> Module:
     """A module of a kind of layer."""
-    return MODULES[kind](**keywords, key=jax.random.key(0))
+    return class_of(kind(**keywords))(**keywords, key=jax.random.key(0))
 
 
 def arrays_of(module: Any) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from wirework.nn.flax import MODULES, Module
+from wirework.nn.flax import Module
+from wirework.nn.flax.adapter import class_of
 from wirework.nn.layers import Layer
 from wirework.nn.layers.base import array_paths, reach
 
@@ -21,7 +22,7 @@ def layer_of(module: Module) -> Layer:
 
 def new(kind: type[Layer], keywords: Mapping[str, Any]) -> Module:
     """A module of a kind of layer."""
-    return MODULES[kind](**keywords, rngs=nnx.Rngs(0))
+    return class_of(kind)(**keywords, rngs=nnx.Rngs(0))
 
 
 def arrays_of(module: Module) -> dict[str, np.ndarray]:

@@ -11,39 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from wirework.errors import NotSupportedError
-from wirework.nn import layers
 from wirework.nn.attention import Sinks, Softcap
 from wirework.nn.attention.definition import AttentionDefinition
 from wirework.nn.layers import Layer
-from wirework.nn.torch.attention import Attention
-from wirework.nn.torch.conv import Conv
-from wirework.nn.torch.embedding import Embedding
-from wirework.nn.torch.layers import Dropout, Linear, Norm
+from wirework.nn.torch.composite import CLASSES, Composite, class_of
+from wirework.nn.torch.layers import Norm
 from wirework.nn.torch.mlp import MLP, Residual
 from wirework.nn.torch.parameter import UnbuiltParameter, refuse
-from wirework.nn.torch.positions import ALiBi, LearnedPositions, RelativeBias, Rotary, Sinusoidal, T5Bias
 
-CLASSES: dict[type[Layer], type[nn.Module]] = {
-    layers.Linear: Linear,
-    layers.Norm: Norm,
-    layers.Dropout: Dropout,
-    layers.Embedding: Embedding,
-    layers.Conv: Conv,
-    layers.Attention: Attention,
-    layers.MLP: MLP,
-    layers.Residual: Residual,
-    layers.LearnedPositions: LearnedPositions,
-    layers.Sinusoidal: Sinusoidal,
-    layers.Rotary: Rotary,
-    layers.RelativeBias: RelativeBias,
-    layers.T5Bias: T5Bias,
-    layers.ALiBi: ALiBi,
-}
 COUNTER = "num_batches_tracked"  # a buffer that other frameworks do not have
 
 
 def layer_of(module: nn.Module) -> Layer:
     """The layer of a module, without a framework."""
+    if isinstance(module, Composite):
+        return module.layer
     for kind, made in CLASSES.items():
         if isinstance(module, made):
             return kind(**kind.keywords(arguments_of(module), {name: getattr(module, name) for name in kind.borrowed}))
@@ -86,7 +68,7 @@ def attention_arguments(definition: AttentionDefinition) -> dict[str, Any]:
 
 def new(kind: type[Layer], keywords: Mapping[str, Any]) -> nn.Module:
     """A module of a kind of layer."""
-    return CLASSES[kind](**keywords)
+    return class_of(kind)(**keywords)
 
 
 def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -15,7 +15,7 @@ from wirework.nn import layers
 from wirework.nn.definition import Start
 from wirework.nn.initialisers import Constant
 from wirework.nn.jax_arrays import OPS, cast, cast_inputs, draw, moved
-from wirework.nn.layers.base import Layer, signature_of
+from wirework.nn.layers.base import Layer, inner_layers, reach, signature_of
 
 Array = Any
 Inputs = tuple[Any, ...]
@@ -42,7 +42,9 @@ class Module(nnx.Module):
         deterministic: bool = False, use_running_average: bool = False, **kwargs: Any,
     ) -> None:  # fmt: skip
         layer = self.kind(*args, **kwargs)
+        options = {"rngs": rngs, "dtype": dtype, "param_dtype": param_dtype}
         for name, native in {**layer.hand_over(), **dict.fromkeys(layer.absent)}.items():
+            native = made(native, options) if isinstance(native, Layer) else native
             setattr(self, name, nnx.data(None) if native is None else native)
         self.layer, self.seen = nnx.static(layer), nnx.static(None)
         self.dtype, self.param_dtype = dtype, param_dtype
@@ -54,18 +56,21 @@ class Module(nnx.Module):
         if layer.parameters:
             self.stream = nnx.data(None if rngs is None else rngs.params.fork())
         for name, inner in layer.inside().items():
-            options = {"rngs": rngs, "dtype": dtype, "param_dtype": param_dtype}
-            setattr(self, name, MODULES[type(inner)](**inner.arguments, **options))
+            row = [made(each, options) for each in ([inner] if isinstance(inner, Layer) else inner)]
+            setattr(self, name, row[0] if isinstance(inner, Layer) else nnx.List(row))
         if not layer.missing:
             self.build()
+        for name, start in layer.restarts().items():
+            array = draw(start.initialiser, needed(rngs, layer).params(), start.shape, param_dtype)
+            reach(self, name.split(".")).set_value(array)
 
     def build(self, *inputs: Any) -> None:
         """Make the arrays that there are not yet, with the sizes that inputs show."""
         for name, start in self.layer.starts(*inputs).items():
             if not hasattr(self, name):
                 setattr(self, name, self.variable(name, start))
-        for name, inner in self.layer.inside(*inputs).items():
-            module = getattr(self, name)
+        for path, inner in inner_layers(self.layer, *inputs):
+            module = reach(self, path)
             if module.seen is None:
                 module.layer = nnx.static(inner)
                 module.build()
@@ -183,14 +188,23 @@ class Scope:
 MODULES: dict[type[Layer], type[Module]] = {}
 
 
+def made(layer: Layer, options: Mapping[str, Any]) -> Module:
+    """A new module of a layer."""
+    return class_of(type(layer))(**layer.keywords(layer.arguments, layer.natives), **options)
+
+
+def class_of(kind: type[Layer]) -> type[Module]:
+    """The class of a layer in this framework, made when it is first asked for."""
+    return MODULES.get(kind) or native(kind)
+
+
 def native(kind: type[Layer]) -> type[Module]:
-    """The class of a layer in this framework."""
+    """Make the class of a layer in this framework."""
     offers = {name: offered(name, kind) for name in kind.offers}
     described = {"kind": kind, "__doc__": kind.__doc__, "__module__": __name__}
-    made = type(kind.__name__, (Module,), described | offers)
-    made.__signature__ = signature_of(kind, Module.__init__)  # type: ignore[attr-defined]
-    MODULES[kind] = made
-    return made
+    MODULES[kind] = type(kind.__name__, (Module,), described | offers)
+    MODULES[kind].__signature__ = signature_of(kind, Module.__init__)  # type: ignore[attr-defined]
+    return MODULES[kind]
 
 
 def offered(name: str, kind: type[Layer]) -> Any:

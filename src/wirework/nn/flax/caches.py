@@ -27,6 +27,10 @@ class StaticCache(nnx.Module):
         """Where the next tokens and the keys that they will meet stand; to be read before `update`."""
         return self.kept.get_value().places(queries, like, mask)
 
+    def positions(self, queries: int, like: Array) -> Array:
+        """The places of the next tokens, `q`."""
+        return self.kept.get_value().positions(queries, like)
+
     def update(self, k: Array, v: Array) -> tuple[Array, Array]:
         """Keep the keys and values of the next tokens, and return those of all slots."""
         return self.changed("update", k, v)

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, reduce
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from wirework.nn.definition import Array, Start, no_size
 from wirework.nn.sizes import Size
 from wirework.notation.tree import Operand
 
+Value = TypeVar("Value")
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -100,7 +101,8 @@ class Layer:
 
     Attributes:
         arguments: what it was made of, apart from what belongs to a framework.
-        natives: the modules and functions among its arguments, which belong to the framework: see `hand_over`.
+        natives: the modules and functions among its arguments, which belong to the framework: see `hand_over`. Inside
+            a composite they are layers.
         borrowed: the names of `natives`.
         offers: the names of what a module can do besides being called: methods that take the scope first, and
             properties.
@@ -167,8 +169,12 @@ class Layer:
         """The sizes of missing axes that arrays show, also those of inner layers: `{"fc1.weight": ...}`."""
         return EMPTY
 
-    def inside(self, *inputs: Array) -> Mapping[str, Layer]:
-        """The inner layers, by name, with all sizes that inputs show."""
+    def inside(self, *inputs: Array) -> Mapping[str, Any]:
+        """The inner layers, by name, with all sizes that inputs show. A composite may have lists of them."""
+        return EMPTY
+
+    def restarts(self) -> Mapping[str, Start]:
+        """How arrays of inner layers start, where it is not as those say: `{"blocks.0.mlp.fc2.weight": ...}`."""
         return EMPTY
 
     def __call__(self, scope: Any, *inputs: Any, **options: Any) -> Any:
@@ -232,15 +238,31 @@ def array_paths(module: Any) -> Iterator[tuple[str, ...]]:
 
 
 def reach(module: Any, path: Iterable[str]) -> Any:
-    """What is found at the end of a path of attributes."""
-    return reduce(getattr, path, module)
+    """What is found at the end of a path of attributes, and of places in lists."""
+    return reduce(lambda found, name: found[int(name)] if name.isdigit() else getattr(found, name), path, module)
 
 
 def paths_in(layer: Layer) -> Iterator[tuple[str, ...]]:
     """Where a layer and its inner layers have their arrays."""
     yield from ((name,) for name in (*layer.parameters, *layer.buffers))
-    for name, inner in layer.inside().items():
-        yield from ((name, *path) for path in paths_in(inner))
+    for path, inner in inner_layers(layer):
+        yield from ((*path, *rest) for rest in paths_in(inner))
+
+
+def inner_layers(layer: Layer, *inputs: Array) -> Iterator[tuple[tuple[str, ...], Layer]]:
+    """The inner layers with their paths: `("fc1",)`, and those of a list `("blocks", "0")`."""
+    given = {name: native for name, native in layer.natives.items() if isinstance(native, Layer)}
+    for name, inner in {**given, **layer.inside(*inputs)}.items():
+        if isinstance(inner, Layer):
+            yield (name,), inner
+        else:
+            yield from (((name, str(place)), each) for place, each in enumerate(inner))
+
+
+def below(name: str, found: Mapping[str, Value]) -> dict[str, Value]:
+    """What is found for the arrays of an inner layer, by the names that it has for them."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
 
 
 class ScopeRuntime:

@@ -1,40 +1,24 @@
-"""Layers for Equinox: immutable modules, whose arrays are made with them.
-
->>> import jax
->>> import wirework.nn.equinox as wn
->>> layer = wn.Linear("... [c_in -> c_out]", c_in=32, c_out=64, key=jax.random.key(0))
->>> layer.weight.shape
-(64, 32)
-"""
+"""The adapter to Equinox: a native module of any layer."""
 
 from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-try:
-    import equinox as eqx
-except ImportError as error:
-    raise ImportError('wirework.nn.equinox needs Equinox: pip install "wirework[equinox]"') from error
-
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from wirework.errors import AxisSizeError, SemanticError
 from wirework.nn import layers
-from wirework.nn.attention import Fused, Latent, QKNorm, Sinks, Softcap, Split
-from wirework.nn.convert import convert
-from wirework.nn.initialisers import constant, normal, truncated_normal, uniform
+from wirework.nn.definition import Start
 from wirework.nn.jax_arrays import OPS, debiased
-from wirework.nn.jax_caches import StaticCache
-from wirework.nn.jax_parameters import drawn, param
+from wirework.nn.jax_parameters import drawn
 from wirework.nn.layers import Layer
-from wirework.nn.layers.base import signature_of
-from wirework.nn.masks import Mask, causal, chunk, document, padding, prefix, span, where, window
-from wirework.nn.positions import DynamicScaling, LinearScaling, Llama3Scaling, PixelBands, YarnScaling, grid_positions
+from wirework.nn.layers.base import EMPTY, below, inner_layers, signature_of
 
 State = eqx.nn.State
 StateIndex = eqx.nn.StateIndex
@@ -62,7 +46,7 @@ class Module(eqx.nn.StatefulLayer):
 
     def __init__(
         self, *args: Any, key: jax.Array | None = None, dtype: Any = jnp.float32, inference: bool = False,
-        inputs: Sequence[Any] = (), **kwargs: Any,
+        inputs: Sequence[Any] = (), starts: Mapping[str, Start] = EMPTY, **kwargs: Any,
     ) -> None:  # fmt: skip
         """A layer with all its arrays.
 
@@ -70,19 +54,24 @@ class Module(eqx.nn.StatefulLayer):
             key: what parameters are drawn from; not needed where none is random.
             dtype: of the arrays.
             inputs: arrays, or their shapes, that the layer is to be called with: they have the sizes left out.
+            starts: how arrays start, by names such as "fc1.weight", where it is not as their layers say.
         """
         layer = self.kind(*args, **kwargs)
-        found = {**dict.fromkeys(self.names), **layer.hand_over()}
         if layer.missing and not inputs:
             raise AxisSizeError(layer.refusal())
-        starts, inside = layer.starts(*inputs), layer.inside(*inputs)
-        count = len(starts) + len(inside)
+        starts, own, inside = {**layer.restarts(), **starts}, layer.starts(*inputs), dict(inner_layers(layer, *inputs))
+        rows = {name: () for name, each in layer.inside(*inputs).items() if isinstance(each, list)}
+        found = {**dict.fromkeys(self.names), **layer.hand_over(), **rows}
+        count = len(own) + len(inside)
         keys = iter([None] * count if key is None else jax.random.split(key, count))
-        for name, start in starts.items():
-            array = drawn(f"{name} of {layer}", start.initialiser, next(keys), start.shape, dtype)
+        for name, start in own.items():
+            initialiser = starts.get(name, start).initialiser
+            array = drawn(f"{name} of {layer}", initialiser, next(keys), start.shape, dtype)
             found[name] = array if name in layer.parameters else StateIndex(array)
-        for name, inner in inside.items():
-            found[name] = MODULES[type(inner)](**inner.arguments, key=next(keys), dtype=dtype, inference=inference)
+        for path, inner in inside.items():
+            options = {"dtype": dtype, "inference": inference, "starts": below(".".join(path), starts)}
+            module = class_of(inner)(**inner.keywords(inner.arguments, inner.natives), key=next(keys), **options)
+            found[path[0]] = module if len(path) == 1 else (*found[path[0]], module)
         if layer.buffers:
             found[BATCHES] = StateIndex(jnp.zeros((), jnp.int32))
         for name, value in found.items():
@@ -134,6 +123,8 @@ class Scope:
         found = getattr(self._module, name)
         if isinstance(found, StateIndex):
             return self._kept().get(found)
+        if isinstance(found, tuple):
+            return tuple(Inner(each, self) for each in found)
         return Inner(found, self) if isinstance(found, eqx.Module) else found
 
     def random(self) -> jax.Array:
@@ -190,6 +181,12 @@ def takes(function: Callable[..., Any], name: str) -> bool:
 MODULES: dict[type[Layer], type[Module]] = {}
 
 
+def class_of(layer: Layer) -> type[Module]:
+    """The class of a layer in Equinox, made when it is first asked for."""
+    names = (*layer.parameters, *layer.buffers, *layer.absent, *layer.inside())
+    return MODULES.get(type(layer)) or native(type(layer), *names)
+
+
 def native(kind: type[Layer], *names: str) -> type[Module]:
     """The class of a layer in Equinox, with fields for the arrays and inner layers that there may be."""
 
@@ -234,16 +231,6 @@ Attention = native(
 MLP = native(layers.MLP, "fc1", "fc2", "gate_proj", "up_proj", "down_proj", "activation")
 Residual = native(layers.Residual, "scale")
 LearnedPositions = native(layers.LearnedPositions, "weight")
-Sinusoidal = native(layers.Sinusoidal)
-Rotary = native(layers.Rotary)
+Sinusoidal, Rotary, ALiBi = native(layers.Sinusoidal), native(layers.Rotary), native(layers.ALiBi)
 RelativeBias = native(layers.RelativeBias, "relative_position_bias_table")
 T5Bias = native(layers.T5Bias, "weight")
-ALiBi = native(layers.ALiBi)
-
-__all__ = [
-    "MLP", "ALiBi", "Attention", "Conv", "Dropout", "DynamicScaling", "Embedding", "Fused", "Latent",
-    "LearnedPositions", "Linear", "LinearScaling", "Llama3Scaling", "Mask", "Norm", "PixelBands", "QKNorm",
-    "RelativeBias", "Residual", "Rotary", "Sinks", "Sinusoidal", "Softcap", "Split", "StaticCache", "T5Bias",
-    "YarnScaling", "causal", "chunk", "constant", "convert", "document", "grid_positions", "normal", "padding", "param",
-    "prefix", "span", "truncated_normal", "uniform", "where", "window",
-]  # fmt: skip

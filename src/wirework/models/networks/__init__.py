@@ -1,0 +1,1 @@
+"""Architectures without a framework, one readable file each: what `wirework.models` has for each framework."""
