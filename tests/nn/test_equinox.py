@@ -97,12 +97,12 @@ def test_equals_torch(name):
 
     np.testing.assert_allclose(ours(jnp.asarray(x)), y.detach().numpy(), **CLOSE)
     gradients, of_x = loss((ours, jnp.asarray(x)))[1]
-    np.testing.assert_allclose(of_x, x_torch.grad.numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(of_x, x_torch.grad.numpy(), **CLOSE)
     for path, parameter in theirs.named_parameters():
         found = gradients
         for part in path.split("."):
             found = getattr(found, part)
-        np.testing.assert_allclose(found, parameter.grad.numpy(), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found, parameter.grad.numpy(), **CLOSE)
 
 
 def test_embedding_and_tied_logits():

@@ -72,11 +72,11 @@ def test_equals_torch(name):
     np.testing.assert_allclose(f.apply(params, None, x), y.detach().numpy(), **CLOSE)
     loss = jax.jit(jax.grad(lambda params, x: (f.apply(params, None, x) ** 2).sum(), argnums=(0, 1)))
     of_params, of_x = loss(params, x)
-    np.testing.assert_allclose(of_x, x_torch.grad.numpy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(of_x, x_torch.grad.numpy(), **CLOSE)
     for place, arrays in of_params.items():
         for last, gradient in arrays.items():
             path = ".".join([*place.split("/")[1:], last])
-            np.testing.assert_allclose(gradient, gradient_of(theirs, path), rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(gradient, gradient_of(theirs, path), **CLOSE)
 
 
 def test_methods_share_the_parameters_of_the_call():
